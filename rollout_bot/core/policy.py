@@ -1,0 +1,102 @@
+"""What humans decide: stages, thresholds, queries, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A named step. `percentage` is of traffic, `max_error_rate` a fraction, `duration` the least time to stay."""
+
+    name: str
+    percentage: int
+    duration: timedelta
+    max_error_rate: float
+    requires_approval: bool
+
+
+OFF = Stage("off", 0, timedelta(0), 1.0, False)
+"""Below the first stage of every rollout: nothing is enforced, so nothing can be measured either."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSettings:
+    """How sure to be. `confidence` bounds the chance of rolling back a good stage (1 − confidence, over all looks)."""
+
+    confidence: float = 0.99
+    promote_confidence: float = 0.95
+    min_requests: int = 50
+    min_failures: int = 3
+    confirm_intervals: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Which source measures, and its own settings, which only that source understands."""
+
+    source: str
+    settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that a schema cannot see. `path` leads to the field, as keys and indexes from the document's root."""
+
+    path: tuple[str | int, ...]
+    found: str
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One rollout's rules. `stages` are in order of rising percentage and do not contain `OFF`."""
+
+    rollout: str
+    stages: tuple[Stage, ...]
+    metrics: Metrics
+    interval: timedelta = timedelta(minutes=15)
+    analysis: AnalysisSettings = AnalysisSettings()
+    rollback_on_error: bool = True
+    cooldown: timedelta = timedelta(hours=24)
+    max_rollbacks: int = 3
+    merge_on_approval: bool = False
+
+    @property
+    def ladder(self) -> tuple[Stage, ...]:
+        """`OFF` and then the stages."""
+        return (OFF, *self.stages)
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name, `OFF` included; None if the policy has none."""
+        return next((stage for stage in self.ladder if stage.name == name), None)
+
+    def above(self, stage: Stage) -> Stage | None:
+        """The next stage up; None from the last."""
+        rest = self.ladder[self.ladder.index(stage) + 1 :]
+        return rest[0] if rest else None
+
+    def below(self, stage: Stage) -> Stage | None:
+        """The next stage down; None from `OFF`."""
+        index = self.ladder.index(stage)
+        return self.ladder[index - 1] if index else None
+
+    def faults(self) -> Iterator[Fault]:
+        """What contradicts itself between the fields, each fault with the way to its field."""
+        names: dict[str, int] = {OFF.name: -1}
+        previous = OFF
+        for index, stage in enumerate(self.stages):
+            if stage.name in names:
+                other = "the implicit stage below the first" if names[stage.name] < 0 else f"stage {names[stage.name]}"
+                yield Fault(("stages", index, "name"), f"{stage.name!r}, the name of {other}", "a name of its own")
+            names.setdefault(stage.name, index)
+            if stage.percentage <= previous.percentage:
+                yield Fault(
+                    ("stages", index, "percentage"),
+                    f"{stage.percentage} after {previous.percentage} of {previous.name!r}",
+                    f"more than {previous.percentage}: every stage raises the percentage",
+                )
+            previous = stage

@@ -1,0 +1,108 @@
+"""What a forge shows: files as of one base commit, their history, and pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+ROOT = "rollout-state"
+GATE = "rollout/gate"
+"""Context of the commit status that a pull request to the base branch needs before it can be merged."""
+
+
+def state_path(rollout: str) -> str:
+    return f"{ROOT}/{rollout}/state.yaml"
+
+
+def policy_path(rollout: str) -> str:
+    return f"{ROOT}/{rollout}/policy.yaml"
+
+
+def approval_path(rollout: str, stage: str) -> str:
+    return f"{ROOT}/{rollout}/approvals/{stage}.yaml"
+
+
+def branch_name(rollout: str, generation: int, stage: str) -> str:
+    """The idempotency key of a transition: the generation is the one it would create."""
+    return f"rollout/{rollout}/{generation}-{stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One first-parent commit of the base branch that changed a file. `content` is None where it was deleted."""
+
+    commit: str
+    merged_at: datetime
+    content: bytes | None
+    pull: int | None = None
+    approvers: tuple[str, ...] = ()
+
+
+class GateState(StrEnum):
+    SUCCESS = "success"
+    PENDING = "pending"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatus:
+    state: GateState
+    description: str
+
+
+class PullState(StrEnum):
+    OPEN = "open"
+    MERGED = "merged"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request to the base branch.
+
+    `changes` holds what its head changes under `rollout-state/` compared with the merge base (None: deleted).
+    `owned` are those of its changed paths that have code owners; `approvers` gave an approval that counts for its
+    present head and are owners of every owned path taken together. `gate` is the status on its head, if any.
+    """
+
+    number: int
+    branch: str
+    head: str
+    author: str
+    title: str
+    body: str
+    state: PullState
+    opened_at: datetime
+    changes: Mapping[str, bytes | None] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    owners_approved: bool = True
+    gate: GateStatus | None = None
+    closed_at: datetime | None = None
+    closed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a tick needs, as of one commit of the base branch.
+
+    `files` maps paths under `rollout-state/` to their content; `history` maps the path of each state and policy file
+    to its revisions, newest first; `pulls` holds every open pull request, and of those closed without a merge the
+    newest of each branch under `rollout/`. `actor` is the name under which the bot acts there.
+    """
+
+    base_branch: str
+    base: str
+    actor: str
+    files: Mapping[str, bytes]
+    history: Mapping[str, tuple[Revision, ...]]
+    pulls: tuple[PullRequest, ...]
+
+    def rollouts(self) -> tuple[str, ...]:
+        """Names of the folders under `rollout-state/`, sorted."""
+        return tuple(sorted({path.split("/")[1] for path in self.files if path.count("/") >= 2}))
+
+    def open_pulls(self) -> tuple[PullRequest, ...]:
+        return tuple(pull for pull in self.pulls if pull.state is PullState.OPEN)

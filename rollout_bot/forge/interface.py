@@ -1,0 +1,51 @@
+"""What a forge is: it shows a snapshot and carries out one action at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from rollout_bot.core.actions import Action
+from rollout_bot.core.repository import PullRequest, Snapshot
+
+
+class ForgeError(Exception):
+    """The forge cannot do what was asked; the message says what was found and the way out."""
+
+
+class Conflict(ForgeError):
+    """Somebody was faster: the base or a head moved, or a pull request was closed. A new snapshot helps."""
+
+
+class NotMergeable(ForgeError):
+    """A rule of the repository forbids the merge: an owner's approval or the gate status is missing."""
+
+
+class NotFound(ForgeError):
+    """No such pull request, branch or repository."""
+
+
+class Unusable(ForgeError):
+    """The repository cannot serve at all, such as a shallow clone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an action left behind. `changed` is False where a look showed that it had been done before."""
+
+    changed: bool
+    pull: PullRequest | None = None
+
+
+class Forge(Protocol):
+    """Every action may be repeated: each looks before it acts. Errors are `ForgeError`s, nothing else."""
+
+    @property
+    def requests(self) -> int:
+        """Requests spent so far, where they cost something."""
+
+    def snapshot(self) -> Snapshot:
+        """One consistent view of the base branch's newest commit and the pull requests to it."""
+
+    def apply(self, action: Action) -> Applied:
+        """Carries out one action."""

@@ -1,0 +1,1 @@
+"""Where counts of requests and failures come from."""
