@@ -161,9 +161,7 @@ def illegal(before: State, after: State, policy: Policy) -> Iterator[str]:
         yield "a hold is set or lifted by a change of its own, not together with a move"
 
 
-def _expected(
-    before: State, after: State, policy: Policy, old: Stage, new: Stage
-) -> tuple[ChangeKind | None, int]:
+def _expected(before: State, after: State, policy: Policy, old: Stage, new: Stage) -> tuple[ChangeKind | None, int]:
     if new == old:
         if after.hold != before.hold:
             return (ChangeKind.HOLD if after.hold else ChangeKind.RESUME), before.attempt

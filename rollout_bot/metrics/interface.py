@@ -41,7 +41,7 @@ class Source(ABC):
         """Counts of the complete intervals in `window`. Never raises for what the outside world does."""
 
     @classmethod
-    def faults(cls, settings: Mapping[str, object]) -> Iterator[Fault]:
+    def faults(cls, settings: Mapping[str, object]) -> Iterator[Fault]:  # noqa: ARG003
         """What the schema cannot see, such as a query that does not parse; paths start below `metrics`."""
         return iter(())
 
