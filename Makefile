@@ -1,0 +1,80 @@
+# Every target works on a clean checkout with Python ≥ 3.11, git and make; `make` alone lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+UV := uv==0.13.9
+
+# For `make demo`: SEED=7 tells another story, OUTPUT=folder leaves it elsewhere than in demo/.
+SEED :=
+OUTPUT :=
+# For `make test`: ARGS are pytest's, such as ARGS="tests/core -k regression"; JOBS processes run the tests.
+ARGS :=
+JOBS := auto
+# For `make lock`: UPGRADE=--upgrade takes the newest versions of everything.
+UPGRADE :=
+
+# The command starts in a fraction of the time with its bytecode kept, and some systems switch that off.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+
+.PHONY: help
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## Carries a rollout from 10 % to 100 %, with one rollback; leaves it all in demo/
+	@$(BIN)/rollout-bot demo $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(SEED),--seed '$(SEED)')
+
+.PHONY: test
+test: $(VENV)/.dev ## Runs every test and checks that they cover the package
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n $(JOBS) --maxprocesses=8 --dist worksteal $(ARGS)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report $(if $(ARGS),,--fail-under=95)
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Checks style, types, the rules of who imports whom, and the locks
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tools/locks.py
+	$(BIN)/lint-imports
+	$(BIN)/python tools/locks.py
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run tools/venv; else echo "shellcheck is not installed: skipped"; fi
+
+.PHONY: format
+format: $(VENV)/.dev ## Rewrites the code in the style of the house
+	$(BIN)/ruff check -q --fix .
+	$(BIN)/ruff format -q .
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Runs the benchmarks one by one
+	@for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+.PHONY: lock
+lock: .cache/uv/.installed ## Writes the locks anew from pyproject.toml
+	$(call compile,dev,--group dev)
+	$(call compile,runtime,--group build --constraints requirements/dev.txt)
+
+.PHONY: clean
+clean: ## Removes all that the other targets made, environment and downloads included
+	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache demo dist
+	find rollout_bot tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment for all targets; the stamps say which requirements are in it.
+$(VENV)/.runtime: requirements/runtime.txt
+$(VENV)/.dev: requirements/dev.txt
+$(VENV)/.runtime $(VENV)/.dev: pyproject.toml
+	@tools/venv $(VENV)
+	@echo "Installing $< into $(VENV)"
+	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.cache/uv/.installed: Makefile
+	@tools/venv .cache/uv
+	@.cache/uv/bin/python -m pip --disable-pip-version-check -q install '$(UV)'
+	@touch $@
+
+compile = .cache/uv/bin/uv pip compile -q pyproject.toml $(2) -o requirements/$(1).txt --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command 'make lock' $(UPGRADE)
