@@ -62,9 +62,10 @@ class PullState(StrEnum):
 class PullRequest:
     """A pull request to the base branch.
 
-    `changes` holds what its head changes under `rollout-state/` compared with the merge base (None: deleted).
-    `owned` are those of its changed paths that have code owners; `approvers` gave an approval that counts for its
-    present head and are owners of every owned path taken together. `gate` is the status on its head, if any.
+    `paths` are all the paths its head changes compared with the merge base, `changes` the new contents of those under
+    `rollout-state/` (None: deleted). `approvers` are code owners whose approval counts for the present head;
+    `owners_approved` says whether every changed path that has owners was approved by one of them. `gate` is the status
+    on the present head, if any.
     """
 
     number: int
@@ -75,6 +76,7 @@ class PullRequest:
     body: str
     state: PullState
     opened_at: datetime
+    paths: tuple[str, ...] = ()
     changes: Mapping[str, bytes | None] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()

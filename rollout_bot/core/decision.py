@@ -1,0 +1,347 @@
+"""What should happen to a rollout now, always with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from rollout_bot.core.history import Standing
+from rollout_bot.core.policy import OFF, Policy, Stage
+from rollout_bot.core.state import (
+    Approval,
+    Change,
+    ChangeKind,
+    Evidence,
+    Hold,
+    Override,
+    State,
+    held,
+    moved,
+)
+from rollout_bot.core.verdict import Outcome, Verdict
+from rollout_bot.core.wording import duration, moment
+
+
+class DecisionAction(StrEnum):
+    ADVANCE = "advance"
+    ROLL_BACK = "roll_back"
+    HOLD = "hold"
+    COMPLETE = "complete"
+
+
+class GateName(StrEnum):
+    """The conditions for entering the next stage; `REFUSAL` binds the bot only, not a human who asks."""
+
+    HOLD = "hold"
+    DURATION = "duration"
+    ANALYSIS = "analysis"
+    COOLDOWN = "cooldown"
+    ATTEMPTS = "attempts"
+    REFUSAL = "refusal"
+
+
+OVERRIDABLE = (GateName.DURATION, GateName.ANALYSIS, GateName.COOLDOWN, GateName.ATTEMPTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`until` is when it opens by itself, if time is all it waits for."""
+
+    name: GateName
+    passed: bool
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The newest pull request for the next transition that a human closed without merging it."""
+
+    number: int
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a human asks for. `to` names a stage and is for rollbacks only (None: one stage down)."""
+
+    kind: ChangeKind
+    by: str
+    reason: str
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The state to commit, and the marker to add for a code owner to approve; None where nobody needs to."""
+
+    state: State
+    approval: Approval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`to` is the stage to enter; `refused` says that a human's request cannot be met, for the reasons given."""
+
+    action: DecisionAction
+    reasons: tuple[str, ...]
+    to: Stage | None = None
+    gates: tuple[Gate, ...] = ()
+    proposal: Proposal | None = None
+    attention: bool = False
+    refused: bool = False
+
+    @property
+    def waits(self) -> tuple[Gate, ...]:
+        """The gates that are shut."""
+        return tuple(gate for gate in self.gates if not gate.passed)
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """When the last gate opens, if time is all that is missing."""
+        moments = [gate.until for gate in self.waits]
+        known = [each for each in moments if each is not None]
+        return max(known) if known and len(known) == len(moments) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision rests on. `approvals` are the markers on the base branch, by stage."""
+
+    policy: Policy
+    standing: Standing
+    verdict: Verdict
+    now: datetime
+    actor: str
+    source: str = ""
+    queries: Mapping[str, str] = MappingProxyType({})
+    approvals: Mapping[str, Approval] = MappingProxyType({})
+    refusal: Refusal | None = None
+
+    @property
+    def state(self) -> State:
+        return self.standing.state
+
+    @property
+    def stage(self) -> Stage:
+        """The committed stage; the state has been checked against the policy before."""
+        stage = self.policy.stage(self.state.stage)
+        if stage is None:
+            raise ValueError(f"stage {self.state.stage!r} is not in the policy")
+        return stage
+
+
+def gates(situation: Situation) -> tuple[Gate, ...]:
+    """Every condition for entering the next stage but the approval, passed or not."""
+    return (
+        _hold_gate(situation),
+        _duration_gate(situation),
+        _analysis_gate(situation),
+        _cooldown_gate(situation),
+        _attempts_gate(situation),
+        _refusal_gate(situation),
+    )
+
+
+def _hold_gate(situation: Situation) -> Gate:
+    hold = situation.state.hold
+    if hold is None:
+        return Gate(GateName.HOLD, True, "nobody holds it")
+    return Gate(GateName.HOLD, False, f"held by {hold.by}: {hold.reason}")
+
+
+def _until(name: GateName, at: datetime, now: datetime, passed: str, waiting: str) -> Gate:
+    if now >= at:
+        return Gate(name, True, passed)
+    return Gate(name, False, f"{waiting} until {moment(at)} ({duration(at - now)} to go)", at)
+
+
+def _duration_gate(situation: Situation) -> Gate:
+    least, since = situation.stage.duration, situation.standing.entered_at
+    return _until(
+        GateName.DURATION,
+        since + least,
+        situation.now,
+        f"in {situation.stage.name} for {duration(situation.now - since)}; at least {duration(least)} asked for",
+        f"stays in {situation.stage.name} for at least {duration(least)}:",
+    )
+
+
+def _analysis_gate(situation: Situation) -> Gate:
+    if situation.stage == OFF:
+        return Gate(GateName.ANALYSIS, False, "at 0 % nothing is enforced, so nothing can be measured")
+    verdict = situation.verdict
+    return Gate(GateName.ANALYSIS, verdict.outcome is Outcome.HEALTHY, f"{verdict.outcome}: {verdict.reasons[0]}")
+
+
+def _cooldown_gate(situation: Situation) -> Gate:
+    at = situation.standing.rolled_back_at
+    if at is None:
+        return Gate(GateName.COOLDOWN, True, "never rolled back")
+    return _until(
+        GateName.COOLDOWN,
+        at + situation.policy.cooldown,
+        situation.now,
+        f"rolled back {duration(situation.now - at)} ago; cooldown {duration(situation.policy.cooldown)}",
+        "cools down after the rollback",
+    )
+
+
+def _attempts_gate(situation: Situation) -> Gate:
+    rollbacks, most = situation.standing.rollbacks, situation.policy.max_rollbacks
+    if rollbacks < most:
+        return Gate(GateName.ATTEMPTS, True, f"{rollbacks} of at most {most} rollbacks")
+    resume = f"rollout-bot resume {situation.policy.rollout}"
+    return Gate(GateName.ATTEMPTS, False, f"rolled back {rollbacks} times: only a human restarts it ({resume})")
+
+
+def _refusal_gate(situation: Situation) -> Gate:
+    refusal, since = situation.refusal, situation.verdict.healthy_since
+    if refusal is None:
+        return Gate(GateName.REFUSAL, True, "nobody refused it")
+    if since is not None and since > refusal.at:
+        return Gate(GateName.REFUSAL, True, f"#{refusal.number} was refused, but the evidence has changed since")
+    advance = f"rollout-bot advance {situation.policy.rollout}"
+    return Gate(GateName.REFUSAL, False, f"{refusal.by} closed #{refusal.number}; not proposed again unless the "
+                f"evidence or the policy changes, or somebody asks ({advance})")  # fmt: skip
+
+
+def decide(situation: Situation, request: Request | None = None) -> Decision:
+    """The one decision for this rollout now; a human's request comes before everything but a regression's veto."""
+    if request is not None:
+        return _REQUESTS[request.kind](situation, request)
+    stage, verdict, policy = situation.stage, situation.verdict, situation.policy
+    below = policy.below(stage)
+    if verdict.outcome is Outcome.REGRESSED and below is not None:
+        if not policy.rollback_on_error:
+            reason = f"{stage.name} has regressed, but rollback_on_error is off: a human has to act"
+            return Decision(DecisionAction.HOLD, (reason, *verdict.reasons), attention=True, gates=gates(situation))
+        return _roll_back(situation, below, verdict.reasons[0], situation.actor, verdict.reasons)
+    above = policy.above(stage)
+    if above is None:
+        return _at_the_top(situation)
+    shut = tuple(gate for gate in gates(situation) if not gate.passed)
+    if stage == OFF:
+        shut = tuple(gate for gate in shut if gate.name is not GateName.ANALYSIS)
+    if shut:
+        attention = verdict.outcome is Outcome.SHARED or any(gate.name is GateName.ATTEMPTS for gate in shut)
+        return Decision(
+            DecisionAction.HOLD, tuple(gate.reason for gate in shut), above, gates(situation), attention=attention
+        )
+    return _advance(situation, above, f"{stage.name} is healthy: {verdict.reasons[0]}", situation.actor, None)
+
+
+def _at_the_top(situation: Situation) -> Decision:
+    stage, verdict = situation.stage, situation.verdict
+    shut = _duration_gate(situation)
+    if not shut.passed:
+        return Decision(DecisionAction.HOLD, (shut.reason,), gates=(shut,))
+    done = f"{stage.name} ({stage.percentage} %) is the last stage; it stays watched"
+    return Decision(DecisionAction.COMPLETE, (done, f"{verdict.outcome}: {verdict.reasons[0]}"))
+
+
+def _advance(situation: Situation, above: Stage, reason: str, by: str, override: Override | None) -> Decision:
+    state = situation.state
+    if override is None and situation.stage == OFF:
+        reason = f"the cooldown is over; at 0 % nothing can be measured, so an owner decides to try {above.name} again"
+        override = Override((GateName.ANALYSIS,), reason, by)
+    change = Change(ChangeKind.ADVANCE, state.stage, reason, by, situation.now)
+    after = moved(state, above, change, freeze(situation))
+    approval = _approval(situation, after, above, override)
+    reasons = [reason]
+    if approval is not None:
+        reasons.append(f"entering {above.name} needs the approval of a code owner")
+    return Decision(DecisionAction.ADVANCE, tuple(reasons), above, gates(situation), Proposal(after, approval))
+
+
+def _approval(situation: Situation, after: State, above: Stage, override: Override | None) -> Approval | None:
+    """The marker that the pull request has to add; None if nobody is asked, or an owner has agreed beforehand."""
+    if override is not None:
+        return Approval(after.rollout, above.name, after.attempt, override)
+    given = situation.approvals.get(above.name)
+    if not above.requires_approval or (given is not None and given.fits(after)):
+        return None
+    return Approval(after.rollout, above.name, after.attempt)
+
+
+def _roll_back(situation: Situation, to: Stage, reason: str, by: str, reasons: tuple[str, ...]) -> Decision:
+    change = Change(ChangeKind.ROLL_BACK, situation.state.stage, reason, by, situation.now)
+    after = moved(situation.state, to, change, freeze(situation))
+    return Decision(DecisionAction.ROLL_BACK, reasons, to, proposal=Proposal(after), attention=True)
+
+
+def freeze(situation: Situation) -> Evidence:
+    """The verdict's figures as they are written into the state."""
+    verdict = situation.verdict
+    return Evidence(
+        outcome=verdict.outcome,
+        max_error_rate=verdict.limit,
+        requests=verdict.stage.requests,
+        failures=verdict.stage.failures,
+        error_rate=verdict.stage.value,
+        lower=verdict.lower,
+        upper=verdict.upper,
+        start=verdict.start,
+        end=verdict.end,
+        measured_at=situation.now,
+        source=situation.source,
+        queries=situation.queries,
+    )
+
+
+def _refuse(reason: str) -> Decision:
+    return Decision(DecisionAction.HOLD, (reason,), refused=True)
+
+
+def _requested_advance(situation: Situation, request: Request) -> Decision:
+    above = situation.policy.above(situation.stage)
+    if above is None:
+        return _refuse(f"{situation.stage.name} is the last stage; there is none above it")
+    if situation.verdict.outcome is Outcome.REGRESSED:
+        return _refuse(f"{situation.stage.name} has regressed: {situation.verdict.reasons[0]}")
+    if situation.state.hold is not None:
+        return _refuse(f"{_hold_gate(situation).reason}; lift it first: rollout-bot resume {situation.policy.rollout}")
+    shut = tuple(gate.name for gate in gates(situation) if not gate.passed and gate.name in OVERRIDABLE)
+    override = Override(shut, request.reason, request.by) if shut else None
+    return _advance(situation, above, request.reason, request.by, override)
+
+
+def _requested_rollback(situation: Situation, request: Request) -> Decision:
+    stage, policy = situation.stage, situation.policy
+    lower = policy.ladder[: policy.ladder.index(stage)]
+    if not lower:
+        return _refuse("it is off already; there is nothing below 0 %")
+    to = lower[-1] if request.to is None else next((each for each in lower if each.name == request.to), None)
+    if to is None:
+        allowed = ", ".join(each.name for each in lower)
+        return _refuse(f"{request.to!r} is no stage below {stage.name}; allowed: {allowed}")
+    return _roll_back(situation, to, request.reason, request.by, (request.reason,))
+
+
+def _requested_hold(situation: Situation, request: Request) -> Decision:
+    if situation.state.hold is not None:
+        return _refuse(_hold_gate(situation).reason)
+    change = Change(ChangeKind.HOLD, situation.state.stage, request.reason, request.by, situation.now)
+    after = held(situation.state, change, Hold(request.reason, request.by))
+    return Decision(DecisionAction.HOLD, (f"held by {request.by}: {request.reason}",), proposal=Proposal(after))
+
+
+def _requested_resume(situation: Situation, request: Request) -> Decision:
+    if situation.state.hold is None and situation.standing.rollbacks == 0:
+        return _refuse("nobody holds it and it was not rolled back; there is nothing to resume")
+    change = Change(ChangeKind.RESUME, situation.state.stage, request.reason, request.by, situation.now)
+    after = held(situation.state, change, None)
+    reason = f"resumed by {request.by}: {request.reason}"
+    return Decision(DecisionAction.HOLD, (reason,), proposal=Proposal(after))
+
+
+_REQUESTS = {
+    ChangeKind.ADVANCE: _requested_advance,
+    ChangeKind.ROLL_BACK: _requested_rollback,
+    ChangeKind.HOLD: _requested_hold,
+    ChangeKind.RESUME: _requested_resume,
+}
