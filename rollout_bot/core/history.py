@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,7 +142,7 @@ def _standing(chain: Sequence[Entry], metrics: Sequence[MetricsEntry]) -> Standi
 
 def _metrics_changed_at(metrics: Sequence[MetricsEntry]) -> datetime | None:
     """When the queries became what they are now; None if they never were otherwise."""
-    for newer, older in zip(metrics, metrics[1:], strict=False):
+    for newer, older in itertools.pairwise(metrics):
         if newer.metrics is None or newer.metrics != older.metrics:
             return newer.merged_at
     return None
