@@ -62,9 +62,7 @@ clean: ## Removes all that the other targets made, environment and downloads inc
 	find rollout_bot tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment for all targets; the stamps say which requirements are in it.
-$(VENV)/.runtime: requirements/runtime.txt
-$(VENV)/.dev: requirements/dev.txt
-$(VENV)/.runtime $(VENV)/.dev: pyproject.toml
+$(VENV)/.%: requirements/%.txt pyproject.toml
 	@tools/venv $(VENV)
 	@echo "Installing $< into $(VENV)"
 	@$(PIP) install --require-hashes -r $<
