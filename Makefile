@@ -32,14 +32,24 @@ test: $(VENV)/.dev ## Runs every test and checks that they cover the package
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report $(if $(ARGS),,--fail-under=95)
 
-.PHONY: lint
-lint: $(VENV)/.dev ## Checks style, types, the rules of who imports whom, and the locks
+.PHONY: lint style types imports locks scripts
+lint: style types imports locks scripts ## Checks style, types, who imports whom, and that the locks are current
+
+style: $(VENV)/.dev
 	$(BIN)/ruff check -q .
 	$(BIN)/ruff format -q --check .
+
+types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/mypy tools/locks.py
+
+imports: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+locks: $(VENV)/.dev
 	$(BIN)/python tools/locks.py
+
+scripts:
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run tools/venv; else echo "shellcheck is not installed: skipped"; fi
 
 .PHONY: format
