@@ -90,10 +90,12 @@ class Mixture:
     def play(self, log_factors: Sequence[float]) -> None:
         """One interval: place the next share of the stake, then multiply by each size's factor."""
         stake = self._share()
+        # Beyond the bound all sizes give way by as much: the cap is reached anyway, their proportions stay.
+        beyond = max(0.0, max(log_factors) - _STEEPEST)
         self._age += 1
         placed = zip(self._capitals, self._effects.weights, log_factors, strict=True)
         self._capitals = [
-            (capital + stake * weight) * math.exp(min(log_factor, _STEEPEST)) for capital, weight, log_factor in placed
+            (capital + stake * weight) * math.exp(log_factor - beyond) for capital, weight, log_factor in placed
         ]
         total = self.capital
         if total > self._cap:

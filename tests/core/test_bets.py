@@ -1,0 +1,166 @@
+"""The betting machinery against a naive computation, and against what a test martingale must be."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollout_bot.core.bets import OVER, UNDER, Effects, Mixture, against_limit
+
+DAY = 96.0
+LIMIT = 0.005
+
+intervals = st.lists(
+    st.tuples(st.integers(0, 800), st.floats(0, 1), st.sampled_from([0.0, 0.2, 1.5, 8.0])), min_size=1, max_size=30
+)
+requests = st.floats(0, 1e12)
+shares = st.floats(0, 1)
+
+
+def naive_log(ratio: float, limit: float, n: float, k: float, f: float) -> float:
+    """The factor as the method's description has it."""
+    q = ratio * limit
+    if f == 0:
+        return k * math.log(q / limit) - n * (q - limit)
+    z = q * (1 + f) / (limit + q * f)
+    return k * math.log(z) + n * limit * math.log(z * limit / q) / f
+
+
+def naive_share(effects: Effects, t: int) -> float:
+    s = effects.at_once
+    return s if t == 0 else (1 - s) * DAY / ((t + DAY - 1) * (t + DAY))
+
+
+def naive_capital(effects: Effects, data: list[tuple[float, float, float]]) -> float:
+    """Every size and every beginning on its own: the share placed then, times all factors since."""
+    total = 0.0
+    for ratio, weight in zip(effects.ratios, effects.weights, strict=True):
+        logs = [naive_log(ratio, LIMIT, *each) for each in data]
+        total += sum(naive_share(effects, t) * weight * math.exp(sum(logs[t:])) for t in range(len(data)))
+    return total
+
+
+def played(effects: Effects, data: list[tuple[float, float, float]], cap: float = math.inf) -> Mixture:
+    mixture = Mixture(effects, per_day=DAY, cap=cap)
+    for each in data:
+        mixture.play(against_limit(effects.ratios, LIMIT, *each))
+    return mixture
+
+
+def log_negative_binomial(mean: float, excess: float, count: int) -> float:
+    size = mean / excess
+    log = math.lgamma(count + size) - math.lgamma(size) - math.lgamma(count + 1)
+    return log - size * math.log1p(excess) + count * math.log(excess / (1 + excess))
+
+
+@pytest.mark.parametrize("effects", [OVER, UNDER])
+@given(data=intervals)
+def test_capital_is_the_sum_over_sizes_and_beginnings(effects: Effects, data: list[tuple[int, float, float]]) -> None:
+    # Rates near the limit, where no factor is steep enough to be bounded.
+    mild = [(float(n), round(share * n * 0.02), f) for n, share, f in data]
+    assert played(effects, mild).capital == pytest.approx(naive_capital(effects, mild), rel=1e-9)
+
+
+@pytest.mark.parametrize("effects", [OVER, UNDER])
+def test_the_whole_stake_is_one(effects: Effects) -> None:
+    assert sum(effects.weights) == pytest.approx(1)
+    idle = Mixture(effects, per_day=DAY, cap=math.inf)
+    for _ in range(200_000):
+        idle.play([0.0] * len(effects.weights))
+    assert idle.capital == pytest.approx(1, abs=5e-4)
+    assert idle.capital < 1
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.4, 3.0])
+@pytest.mark.parametrize("ratio", [0.02, 0.65, 1.15, 2.0, 6.0])
+def test_a_bet_is_fair_at_the_limit(ratio: float, excess: float) -> None:
+    n = 700.0
+    expectation = 0.0
+    for k in range(600):
+        mean = n * LIMIT
+        poisson = k * math.log(mean) - mean - math.lgamma(k + 1)
+        chance = log_negative_binomial(mean, excess, k) if excess else poisson
+        expectation += math.exp(chance + against_limit([ratio], LIMIT, n, float(k), excess)[0])
+    assert expectation == pytest.approx(1, rel=1e-9)
+
+
+@given(n=st.integers(0, 2000), failed=shares, rate=st.floats(0, LIMIT), ratio=st.sampled_from(OVER.ratios))
+def test_a_bet_against_health_loses_when_the_rate_is_lower(n: int, failed: float, rate: float, ratio: float) -> None:
+    # The mean of the factor of n independent requests, in closed form.
+    log_mean = n * math.log1p(rate * (ratio - 1)) + against_limit([ratio], LIMIT, n, 0.0, 0.0)[0]
+    assert log_mean <= 1e-9
+
+
+def test_a_small_excess_leads_smoothly_to_none() -> None:
+    smooth = against_limit(OVER.ratios, LIMIT, 500.0, 7.0, 1e-12)
+    assert smooth == pytest.approx(against_limit(OVER.ratios, LIMIT, 500.0, 7.0, 0.0))
+
+
+@given(n=requests, share=shares, limit=st.floats(1e-6, 1), excess=st.floats(0, 1e12))
+def test_nothing_overflows(n: float, share: float, limit: float, excess: float) -> None:
+    for effects in (OVER.within(limit), UNDER.within(limit)):
+        mixture = Mixture(effects, per_day=DAY, cap=1e8)
+        for _ in range(3):
+            mixture.play(against_limit(effects.ratios, limit, n, share * n, excess))
+        assert math.isfinite(mixture.capital)
+        assert 0 <= mixture.capital <= 1e8 * (1 + 1e-9)
+
+
+@given(data=intervals, at=st.integers(0, 29), more=st.integers(1, 5))
+def test_more_failures_raise_one_bet_and_lower_the_other(
+    data: list[tuple[int, float, float]], at: int, more: int
+) -> None:
+    few = [(float(n), round(share * n * 0.02), f) for n, share, f in data]
+    many = list(few)
+    n, k, f = many[at % len(many)]
+    many[at % len(many)] = (n, k + more, f)
+    assert played(OVER, many).capital >= played(OVER, few).capital
+    assert played(UNDER, many).capital <= played(UNDER, few).capital
+
+
+@given(n=st.floats(0, 1e6), k=st.floats(0, 1e3), cut=shares)
+def test_splitting_an_interval_changes_nothing_for_independent_requests(n: float, k: float, cut: float) -> None:
+    whole = against_limit(OVER.ratios, LIMIT, n, k, 0.0)
+    first = against_limit(OVER.ratios, LIMIT, n * cut, k * cut, 0.0)
+    second = against_limit(OVER.ratios, LIMIT, n - n * cut, k - k * cut, 0.0)
+    assert [a + b for a, b in zip(first, second, strict=True)] == pytest.approx(whole, rel=1e-6, abs=1e-6)
+
+
+@given(data=intervals, seed=st.randoms())
+def test_order_does_not_matter_to_a_bet_placed_at_once(data: list[tuple[int, float, float]], seed: object) -> None:
+    at_once = Effects(OVER.ratios, OVER.weights, at_once=1.0)
+    mild = [(float(n), round(share * n * 0.02), f) for n, share, f in data]
+    mixed = list(mild)
+    seed.shuffle(mixed)  # type: ignore[attr-defined]
+    assert played(at_once, mixed).capital == pytest.approx(played(at_once, mild).capital, rel=1e-9)
+
+
+def test_a_cap_keeps_the_proportions() -> None:
+    data = [(500.0, 12.0, 0.0)] * 2
+    free, capped = played(OVER, data), played(OVER, data, cap=2.0)
+    assert free.capital > 2
+    assert capped.capital == pytest.approx(2)
+    assert capped.favourite == free.favourite
+
+
+def test_after_a_restart_it_is_as_new() -> None:
+    mixture = played(UNDER, [(500.0, 0.0, 0.0)] * 5)
+    mixture.restart()
+    assert mixture.capital == 0
+    mixture.play(against_limit(UNDER.ratios, LIMIT, 500.0, 1.0, 0.0))
+    assert mixture.capital == pytest.approx(naive_capital(UNDER, [(500.0, 1.0, 0.0)]))
+
+
+def test_no_bet_expects_more_than_nine_in_ten_nor_crosses_its_limit() -> None:
+    assert OVER.within(0.1).ratios == (1.15, 1.4, 2.0, 3.2, 6.0, 9.0, 9.0)
+    assert OVER.within(0.95).ratios == (1.0,) * 7
+    assert OVER.within(1.0).ratios == (1.0,) * 7
+    assert UNDER.within(1.0) == UNDER
+
+
+def test_the_favourite_is_the_size_that_fits() -> None:
+    assert OVER.ratios[played(OVER, [(500.0, 5.0, 0.0)] * 20).favourite] == 2.0
+    assert OVER.ratios[played(OVER, [(500.0, 150.0, 0.0)] * 2, cap=1e8).favourite] == 60.0
