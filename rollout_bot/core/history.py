@@ -46,42 +46,46 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Unlawful:
-    """The committed state does not follow from the one before: nothing may be built on it.
+    """The committed state cannot be read or does not follow from the one before: nothing may be built on it.
 
-    `lawful` is the newest state that does follow, and `commit` the commit that brought it.
+    `lawful` is the newest state that does follow and `commit` the commit that brought it; None if there is none.
     """
 
     reason: str
-    lawful: State
-    commit: str
+    lawful: State | None = None
+    commit: str = ""
 
 
 def stand(entries: Sequence[Entry], metrics: Sequence[MetricsEntry] = ()) -> Standing | Unlawful:
-    """Reads both histories, newest first. The newest entry must be readable.
+    """Reads both histories, newest first.
 
-    The oldest state known is taken as it is; each later one must follow from the one before. A state that was put back
-    to the last lawful one counts as entered anew: nobody knows what was enforced in between.
+    The oldest readable state is taken as it is; each later one must follow from the one before. A state that was put
+    back to the last lawful one counts as entered anew: nobody knows what was enforced in between.
     """
-    life = list(_life(entries))
-    newest = life[0]
-    chain = [life[-1]]
-    broken = False
-    for entry in reversed(life[:-1]):
-        last = chain[-1]
-        if entry.state is not None and last.state is not None and entry.state == last.state:
-            chain[-1] = entry if broken else last
-            broken = False
-        elif last.state is None or (entry.state is not None and not list(unlinked(last.state, entry.state))):
-            chain.append(entry)
-            broken = False
+    chain: list[tuple[State, Entry]] = []
+    broken = "there is no state"
+    for entry in reversed(list(_life(entries))):
+        broken_before, broken = broken, _break(chain, entry)
+        if entry.state is None or broken:
+            continue
+        if chain and entry.state == chain[-1][0]:
+            chain[-1] = (entry.state, entry if broken_before else chain[-1][1])
         else:
-            broken = True
-    assert newest.state is not None, "the caller reads the newest state first"  # noqa: S101
-    lawful = chain[-1]
-    if broken and lawful.state is not None:
-        reason = "; ".join(unlinked(lawful.state, newest.state))
-        return Unlawful(reason, lawful.state, lawful.commit)
-    return _standing([entry for entry in reversed(chain) if entry.state is not None], metrics)
+            chain.append((entry.state, entry))
+    if not chain:
+        return Unlawful(broken)
+    if broken:
+        return Unlawful(broken, chain[-1][0], chain[-1][1].commit)
+    return _standing([(state, entry.merged_at) for state, entry in reversed(chain)], metrics)
+
+
+def _break(chain: Sequence[tuple[State, Entry]], entry: Entry) -> str:
+    """Why an entry does not follow from the chain; empty if it does."""
+    if entry.state is None:
+        return "the state cannot be read"
+    if not chain or entry.state == chain[-1][0]:
+        return ""
+    return "; ".join(unlinked(chain[-1][0], entry.state))
 
 
 def _life(entries: Sequence[Entry]) -> Iterator[Entry]:
@@ -118,8 +122,7 @@ def unlinked(before: State, after: State) -> Iterator[str]:
         yield f"attempt goes from {before.attempt} to {after.attempt}; allowed here: {before.attempt + step}"
 
 
-def _standing(chain: Sequence[Entry], metrics: Sequence[MetricsEntry]) -> Standing:
-    states = [(entry.state, entry.merged_at) for entry in chain if entry.state is not None]
+def _standing(states: Sequence[tuple[State, datetime]], metrics: Sequence[MetricsEntry]) -> Standing:
     state, entered_at = states[0]
     for older, merged_at in states:
         if (older.stage, older.attempt) != (state.stage, state.attempt):

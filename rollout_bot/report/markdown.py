@@ -1,0 +1,44 @@
+"""Making text from outside harmless in Markdown and in commit messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_SKIP = re.compile(r"\[\s*(skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\s*\]", re.IGNORECASE)
+_SKIP_TRAILER = re.compile(r"skip-checks\s*:", re.IGNORECASE)
+_ZERO_WIDTH = "\u200b"
+
+
+def one_line(text: str) -> str:
+    """Without control characters, line breaks and marks that turn the direction of writing."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def plain(text: str) -> str:
+    """For titles and commit messages: one line that mentions nobody, closes no issue and skips no workflow."""
+    text = _SKIP_TRAILER.sub("skip-checks", _SKIP.sub("(skip ci)", one_line(text)))
+    return re.sub(r"([@#])(?=\w)", rf"\1{_ZERO_WIDTH}", text)
+
+
+def escape(text: str) -> str:
+    """For Markdown: shown as it is, on one line, with no link, mention, HTML or formatting of its own."""
+    escaped = _SPECIAL.sub(r"\\\1", plain(text))
+    # A bare address would become a link by itself.
+    return re.sub(r"(?i)\b(https?|ftp|mailto)(:)", rf"\1{_ZERO_WIDTH}\2", escaped).replace("www.", f"www{_ZERO_WIDTH}.")
+
+
+def code(text: str) -> str:
+    """As a code span, whatever backticks it holds."""
+    text = one_line(text)
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
+    padding = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; cells must be escaped already."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,177 @@
+"""The text of the bot's pull requests: what a reviewer reads before deciding in a minute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from rollout_bot.core.decision import Decision, Gate, Proposal, Situation
+from rollout_bot.core.plan import PullText
+from rollout_bot.core.policy import Stage
+from rollout_bot.core.state import ChangeKind, State
+from rollout_bot.core.verdict import Outcome, Verdict
+from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.report.markdown import code, escape, plain, table
+
+_SIGNS = {True: "✅", False: "⏳"}
+
+
+def pull_text(situation: Situation, decision: Decision) -> PullText:
+    """Title and body for the decision's proposal. Everything from outside is escaped."""
+    proposal = decision.proposal
+    if proposal is None:
+        raise ValueError("a decision without a proposal has no pull request")
+    facts = _facts(situation, decision, proposal)
+    body = "\n\n".join(part for part in (*_body(situation, decision, proposal), facts) if part)
+    return PullText(plain(_title(situation, proposal)), body + "\n", facts)
+
+
+def commit_message(proposal: Proposal) -> str:
+    """The body of the merge's commit message: why, on which figures, and who asked."""
+    change, evidence = proposal.state.change, proposal.state.evidence
+    lines = [plain(change.reason)]
+    if evidence is not None and evidence.start is not None and evidence.end is not None:
+        rate = "no requests" if evidence.error_rate is None else percent(evidence.error_rate)
+        lines.append(
+            f"Evidence: {evidence.outcome}, {rate} of {count(evidence.requests)} requests failed "
+            f"({count(evidence.failures)}), limit {percent(evidence.max_error_rate)}, "
+            f"{moment(evidence.start)} to {moment(evidence.end)}."
+        )
+    override = proposal.approval.override if proposal.approval else None
+    if override is not None:
+        lines.append(f"Passes over: {', '.join(plain(gate) for gate in override.gates)}.")
+    lines.append(f"Proposed-by: {plain(change.by)}")
+    return "\n\n".join(lines)
+
+
+def _title(situation: Situation, proposal: Proposal) -> str:
+    after, now = proposal.state, situation.stage
+    here, there = f"{now.name} {now.percentage} %", f"{after.stage} {after.percentage} %"
+    match after.change.kind:
+        case ChangeKind.ADVANCE:
+            return f"{after.rollout}: {here} → {there}"
+        case ChangeKind.ROLL_BACK:
+            return f"{after.rollout}: roll back {here} → {there}"
+        case kind:
+            return f"{after.rollout}: {kind.value} at {here}"
+
+
+def _body(situation: Situation, decision: Decision, proposal: Proposal) -> Iterator[str]:
+    kind = proposal.state.change.kind
+    if kind in (ChangeKind.HOLD, ChangeKind.RESUME):
+        yield f"**{escape(proposal.state.change.by)}** asks to {kind.value}: {escape(proposal.state.change.reason)}"
+        yield f"The stage stays {code(situation.stage.name)} ({situation.stage.percentage} %)."
+        return
+    yield f"**{_headline(situation, kind)}**"
+    if proposal.state.change.by != situation.actor:
+        yield f"Asked for by {escape(proposal.state.change.by)}: {escape(proposal.state.change.reason)}"
+    yield _evidence(situation.verdict)
+    if kind is ChangeKind.ADVANCE:
+        yield from _advance(situation, decision, proposal)
+    else:
+        yield _after_rollback(situation, proposal.state)
+    yield _queries(situation)
+
+
+def _headline(situation: Situation, kind: ChangeKind) -> str:
+    verdict, stage = situation.verdict, situation.stage
+    if kind is ChangeKind.ROLL_BACK:
+        since = f" since {moment(verdict.regressing_since)}" if verdict.regressing_since else ""
+        excess = verdict.stage.failures - verdict.limit * verdict.stage.requests
+        impact = f", {count(excess)} more failed requests than the limit allows" if excess > 0 else ""
+        what = "has regressed" if verdict.outcome is Outcome.REGRESSED else f"is {verdict.outcome}"
+        return f"{escape(stage.name)} ({stage.percentage} %) {what}{since}{impact}"
+    return f"{escape(stage.name)} ({stage.percentage} %) is {verdict.outcome}: {escape(verdict.reasons[0])}"
+
+
+def _evidence(verdict: Verdict) -> str:
+    stage, hour = verdict.stage, verdict.last_hour
+    bounds = "–"
+    if verdict.lower is not None and verdict.upper is not None:
+        bounds = f"{percent(verdict.lower)} to {percent(verdict.upper)}"
+    rows = [
+        ("this stage", _rate(stage.value), bounds, percent(verdict.limit), _of(stage.failures, stage.requests)),
+        ("last hour", _rate(hour.value), "–", percent(verdict.limit), _of(hour.failures, hour.requests)),
+    ]
+    lines = [table(("", "error rate", "likely between", "limit", "failed of requests"), rows)]
+    lines.extend(f"- {escape(reason)}" for reason in verdict.reasons)
+    lines.extend(f"- {escape(note)}" for note in verdict.notes)
+    return lines[0] + "\n\n" + "\n".join(lines[1:])
+
+
+def _rate(value: float | None) -> str:
+    return "no requests" if value is None else percent(value)
+
+
+def _of(failures: float, requests: float) -> str:
+    return f"{count(failures)} of {count(requests)}"
+
+
+def _advance(situation: Situation, decision: Decision, proposal: Proposal) -> Iterator[str]:
+    to = situation.policy.stage(proposal.state.stage)
+    override = proposal.approval.override if proposal.approval else None
+    yield table(("gate", "", "why"), [_gate_row(gate) for gate in decision.gates])
+    if override is not None:
+        gates = ", ".join(escape(gate) for gate in override.gates)
+        yield f"⚠️ **Approving passes over: {gates}.** {escape(override.by)} asks for it: {escape(override.reason)}"
+    if to is not None:
+        yield _consequences(situation, to, needs_owner=proposal.approval is not None)
+
+
+def _gate_row(gate: Gate) -> tuple[str, str, str]:
+    return gate.name.value, _SIGNS[gate.passed], escape(gate.reason)
+
+
+def _consequences(situation: Situation, to: Stage, *, needs_owner: bool) -> str:
+    name, here = situation.policy.rollout, situation.stage
+    merging = (
+        f"A code owner approves; {'the bot merges then' if situation.policy.merge_on_approval else 'then merge it'}."
+        if needs_owner
+        else "The bot merges this itself: nobody needs to approve."
+    )
+    before, after = f"{escape(here.name)} ({here.percentage} %)", f"{escape(to.name)} ({to.percentage} %)"
+    lines = (
+        f"**Merging** moves {escape(name)} from {before} to {after} with the next deployment. {merging}",
+        f"**Afterwards** it stays in {escape(to.name)} for at least {duration(to.duration)}; "
+        f"it is rolled back to {escape(here.name)} once it is shown that more than {percent(to.max_error_rate)} fail.",
+        "**What stops it**: the status `rollout/gate` turns red as soon as the evidence is not healthy any more.",
+        f"**To say no**, close this pull request. To wait: `rollout-bot hold {name}`. "
+        f"To go back: `rollout-bot rollback {name}`.",
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _after_rollback(situation: Situation, after: State) -> str:
+    policy, tries = situation.policy, situation.standing.rollbacks + 1
+    undone = f"{after.percentage} % instead of {situation.stage.percentage} % with the next deployment."
+    again = f"The next try waits {duration(policy.cooldown)} and needs new approvals."
+    if tries >= policy.max_rollbacks:
+        again = f"Rolled back {tries} times: only a human restarts it, with `rollout-bot resume {after.rollout}`."
+    return f"- **Undone**: {undone}\n- **Next**: {again}"
+
+
+def _queries(situation: Situation) -> str:
+    verdict = situation.verdict
+    if verdict.start is None or verdict.end is None:
+        return ""
+    span = f"{moment(verdict.start)} to {moment(verdict.end)}, {amount(verdict.intervals, 'interval')}"
+    lines = [f"- {escape(name)}: {code(query)}" for name, query in situation.queries.items()]
+    summary = f"Measured by {escape(situation.source)}, {span}"
+    return "\n".join((f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"))
+
+
+def _facts(situation: Situation, decision: Decision, proposal: Proposal) -> str:
+    """For programs, and to see whether the body has to be replaced: no figure in it changes with every tick."""
+    rate = situation.verdict.stage.value
+    facts = {
+        "rollout": proposal.state.rollout,
+        "from": situation.stage.name,
+        "to": proposal.state.stage,
+        "attempt": proposal.state.attempt,
+        "generation": proposal.state.generation,
+        "outcome": situation.verdict.outcome.value,
+        "error_rate": None if rate is None else float(f"{rate:.2g}"),
+        "limit": situation.verdict.limit,
+        "shut": [gate.name.value for gate in decision.waits],
+    }
+    return f"<!-- rollout-bot: {json.dumps(facts, sort_keys=True)} -->"
