@@ -44,7 +44,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy tools/locks.py
 
 imports: $(VENV)/.dev
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 locks: $(VENV)/.dev
 	$(BIN)/python tools/locks.py
