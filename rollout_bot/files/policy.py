@@ -1,0 +1,128 @@
+"""`policy.yaml` → Policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from rollout_bot.core.policy import AnalysisSettings, Fault, Metrics, Policy, Stage
+from rollout_bot.files.document import Document, Path, parse
+from rollout_bot.files.formats import confidence, duration, interval, rate
+from rollout_bot.files.problems import InvalidFile, Problem, field_name, show
+from rollout_bot.files.schema import load, problems
+
+
+class SourceType(Protocol):
+    """What a policy needs to know of a metrics source: the rules for its keys in the `metrics` section."""
+
+    @property
+    def schema(self) -> Mapping[str, object]:
+        """JSON Schema of the source's own keys, without `source`."""
+
+    def faults(self, settings: Mapping[str, object]) -> Iterator[Fault]:
+        """What the schema cannot see; paths start below `metrics`."""
+
+
+def read_policy(text: bytes, file: str, *, sources: Callable[[str], SourceType] | None = None) -> Policy:
+    """Reads and checks a policy. Raises InvalidFile with all its problems.
+
+    `sources` gives the source of a name, or raises LookupError whose argument completes "allowed: …", such as
+    "prometheus, web". Without it, of the `metrics` section only `source` is checked. `${NAME}` stays as it is:
+    see `environment.expand`.
+    """
+    document = parse(text, file)
+    found = document.problems + problems(document, load("policy"))
+    if isinstance(document.value, dict):
+        broken = tuple(problem.field for problem in found)
+        if sources is not None:
+            found += _metrics(document, document.value.get("metrics"), sources)
+        contradictions = (_located(document, fault) for fault in _outline(document.value).faults())
+        found += [each for each in contradictions if not any(_within(each.field, field) for field in broken)]
+    if found or not isinstance(document.value, dict):
+        raise InvalidFile(tuple(found))
+    return _policy(document.value)
+
+
+def _metrics(document: Document, section: object, sources: Callable[[str], SourceType]) -> list[Problem]:
+    if not isinstance(section, dict) or not isinstance(name := section.get("source"), str):
+        return []
+    try:
+        source = sources(name)
+    except LookupError as error:
+        hint = "Is the package that brings it installed?"
+        return [document.problem(("metrics", "source"), show(name), str(error.args[0]), hint)]
+    settings = {key: value for key, value in section.items() if key != "source"}
+    schema = {"additionalProperties": False, "type": "object", **source.schema}
+    found = problems(document, schema, settings, ("metrics",))
+    # A source may count on its schema while it looks closer.
+    return found or [_located(document, fault, ("metrics",)) for fault in source.faults(settings)]
+
+
+def _within(field: str, other: str) -> bool:
+    return field == other or field.startswith((f"{other}.", f"{other}["))
+
+
+def _located(document: Document, fault: Fault, prefix: Path = ()) -> Problem:
+    return document.problem((*prefix, *fault.path), fault.found, fault.allowed)
+
+
+def _outline(value: dict[str, Any]) -> Policy:
+    """The policy as far as it can be read, for the faults between fields; the unreadable is made to fit."""
+    entries = value.get("stages")
+    stages: list[Stage] = []
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        fields = entry if isinstance(entry, dict) else {}
+        name, percentage = fields.get("name"), fields.get("percentage")
+        name = name if isinstance(name, str) else field_name(("stages", index))
+        if not isinstance(percentage, int) or isinstance(percentage, bool):
+            percentage = stages[-1].percentage if stages else 0
+        stages.append(Stage(name, percentage, timedelta(0), 1.0, requires_approval=False))
+    return Policy("outline", tuple(stages), Metrics(""))
+
+
+def _policy(value: dict[str, Any]) -> Policy:
+    section = value["metrics"]
+    settings = {key: each for key, each in section.items() if key != "source"}
+    return Policy(
+        value["rollout"],
+        tuple(_stage(each) for each in value["stages"]),
+        Metrics(section["source"], MappingProxyType(settings)),
+        **_converted(value, _SETTINGS),
+    )
+
+
+def _stage(value: dict[str, Any]) -> Stage:
+    return Stage(
+        value["name"],
+        int(value["percentage"]),
+        duration(value["duration"]),
+        rate(value["max_error_rate"]),
+        value.get("requires_approval", False),
+    )
+
+
+def _analysis(value: dict[str, Any]) -> AnalysisSettings:
+    return AnalysisSettings(**_converted(value, _ANALYSIS))
+
+
+def _converted(value: dict[str, Any], readers: Mapping[str, Callable[[Any], object]]) -> dict[str, Any]:
+    return {key: read(value[key]) for key, read in readers.items() if key in value}
+
+
+_SETTINGS: Mapping[str, Callable[[Any], object]] = {
+    "interval": interval,
+    "analysis": _analysis,
+    "rollback_on_error": bool,
+    "cooldown": duration,
+    "max_rollbacks": int,
+    "merge_on_approval": bool,
+}
+_ANALYSIS: Mapping[str, Callable[[Any], object]] = {
+    "confidence": confidence,
+    "promote_confidence": confidence,
+    "min_requests": int,
+    "min_failures": int,
+    "confirm_intervals": int,
+}
