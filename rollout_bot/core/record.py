@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollout_bot.core.actions import Action
+from rollout_bot.core.actions import Action, MergePull
 from rollout_bot.core.decision import Decision, Situation
 from rollout_bot.core.repository import PullRequest
 
@@ -45,9 +45,7 @@ class RolloutRecord:
     @property
     def merged(self) -> bool:
         """Whether this tick moved the base branch for this rollout."""
-        return self.pull is not None and any(
-            type(step.action).__name__ == "MergePull" and step.changed for step in self.steps
-        )
+        return any(isinstance(step.action, MergePull) and step.changed for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)

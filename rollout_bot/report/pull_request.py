@@ -130,13 +130,13 @@ def _consequences(situation: Situation, to: Stage, *, needs_owner: bool) -> str:
         else "The bot merges this itself: nobody needs to approve."
     )
     before, after = f"{escape(here.name)} ({here.percentage} %)", f"{escape(to.name)} ({to.percentage} %)"
+    stay, limit = duration(to.duration), percent(to.max_error_rate)
+    hold, rollback = f"`rollout-bot hold {name}`", f"`rollout-bot rollback {name}`"
     lines = (
         f"**Merging** moves {escape(name)} from {before} to {after} with the next deployment. {merging}",
-        f"**Afterwards** it stays in {escape(to.name)} for at least {duration(to.duration)}; "
-        f"it is rolled back to {escape(here.name)} once it is shown that more than {percent(to.max_error_rate)} fail.",
+        f"**Afterwards** it stays there for at least {stay}; it is rolled back if over {limit} are shown to fail.",
         "**What stops it**: the status `rollout/gate` turns red as soon as the evidence is not healthy any more.",
-        f"**To say no**, close this pull request. To wait: `rollout-bot hold {name}`. "
-        f"To go back: `rollout-bot rollback {name}`.",
+        f"**To say no**, close this pull request. To wait: {hold}. To go back later: {rollback}.",
     )
     return "\n".join(f"- {line}" for line in lines)
 

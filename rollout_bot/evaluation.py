@@ -1,0 +1,226 @@
+"""One rollout, from the files of a snapshot to a decision: read, measure, analyse, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rollout_bot.core.analysis import analyse
+from rollout_bot.core.decision import Decision, Request, Situation, decide
+from rollout_bot.core.history import Entry, MetricsEntry, Standing, Unlawful, stand
+from rollout_bot.core.plan import refusal
+from rollout_bot.core.policy import OFF, Metrics, Policy
+from rollout_bot.core.repository import ROOT, Revision, Snapshot, branch_name, policy_path, state_path
+from rollout_bot.core.samples import Measurement, Unmeasured, Window
+from rollout_bot.core.state import Approval, State, misfits
+from rollout_bot.core.verdict import Outcome, Verdict
+from rollout_bot.files.approval import read_approval
+from rollout_bot.files.environment import NotSet, expand
+from rollout_bot.files.policy import read_policy
+from rollout_bot.files.problems import InvalidFile
+from rollout_bot.files.state import read_state
+from rollout_bot.metrics import registry
+from rollout_bot.metrics.interface import Source, Surroundings
+
+HISTORY = timedelta(hours=24)
+"""How far before the stage to look for the noise that is usual (see docs/analysis.md)."""
+
+
+class CannotEvaluate(Exception):
+    """The rollout's own files are missing, invalid or contradictory; `problems` says how, one sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The readable files of one rollout on the base branch."""
+
+    policy: Policy
+    standing: Standing
+    approvals: Mapping[str, Approval]
+    notes: tuple[str, ...] = ()
+
+
+def source_type(name: str) -> type[Source]:
+    """What `read_policy` asks for. Raises LookupError with the names there are."""
+    try:
+        return registry.find(name)
+    except registry.SourceUnavailable as error:
+        raise LookupError(", ".join(registry.names()), str(error)) from error
+
+
+def check_policy(content: bytes, path: str) -> Policy:
+    """A policy with its metrics section checked by its source. Raises InvalidFile."""
+    return read_policy(content, path, sources=source_type)
+
+
+def read_files(snapshot: Snapshot, rollout: str) -> Files:
+    """Reads one rollout and where it stands. Raises CannotEvaluate."""
+    policy = _policy(snapshot, rollout)
+    content = snapshot.files.get(state_path(rollout))
+    if content is None:
+        raise CannotEvaluate(f"{state_path(rollout)} is missing; write it with: rollout-bot init {rollout}")
+    try:
+        read_state(content, state_path(rollout))
+    except InvalidFile as error:
+        raise CannotEvaluate(*map(str, error.problems), _way_out(_stand(snapshot, rollout))) from error
+    standing = _stand(snapshot, rollout)
+    if isinstance(standing, Unlawful):
+        raise CannotEvaluate(f"{state_path(rollout)}: {standing.reason}", _way_out(standing))
+    wrong = tuple(misfits(standing.state, policy))
+    if wrong:
+        raise CannotEvaluate(*(f"{state_path(rollout)}: {each}" for each in wrong))
+    approvals, notes = _approvals(snapshot.files, rollout)
+    return Files(policy, standing, approvals, notes)
+
+
+def _policy(snapshot: Snapshot, rollout: str) -> Policy:
+    path = policy_path(rollout)
+    if path not in snapshot.files:
+        raise CannotEvaluate(f"{path} is missing; write it with: rollout-bot init {rollout}")
+    try:
+        policy = check_policy(snapshot.files[path], path)
+    except InvalidFile as error:
+        raise CannotEvaluate(*map(str, error.problems)) from error
+    if policy.rollout != rollout:
+        raise CannotEvaluate(f"{path}: rollout is {policy.rollout!r}; allowed: {rollout!r}, the name of its folder")
+    return policy
+
+
+def _way_out(standing: Standing | Unlawful) -> str:
+    if isinstance(standing, Unlawful) and standing.lawful is not None:
+        put_back = f"git show {standing.commit[:12]}:{state_path(standing.lawful.rollout)}"
+        return f"nothing is touched until a pull request puts back the last lawful state ({put_back})"
+    return "nothing is touched until a pull request makes it valid"
+
+
+def lawful_state(snapshot: Snapshot, rollout: str) -> State | None:
+    """The newest state that follows from its history, for judging a repair; None if there is none."""
+    standing = _stand(snapshot, rollout)
+    return standing.lawful if isinstance(standing, Unlawful) else standing.state
+
+
+def _stand(snapshot: Snapshot, rollout: str) -> Standing | Unlawful:
+    entries = tuple(_entry(revision, rollout) for revision in snapshot.history.get(state_path(rollout), ()))
+    return stand(entries, tuple(_metrics_history(snapshot, rollout, entries)))
+
+
+def _entry(revision: Revision, rollout: str) -> Entry:
+    state = None
+    if revision.content is not None:
+        try:
+            state = read_state(revision.content, state_path(rollout))
+        except InvalidFile:
+            state = None
+    return Entry(state, revision.merged_at, revision.commit, deleted=revision.content is None)
+
+
+def _metrics_history(snapshot: Snapshot, rollout: str, entries: tuple[Entry, ...]) -> Iterator[MetricsEntry]:
+    """The policy's revisions back to the first that was there before the oldest state: none before it matters."""
+    for revision in snapshot.history.get(policy_path(rollout), ()):
+        yield MetricsEntry(_metrics_of(revision, rollout), revision.merged_at)
+        if not entries or revision.merged_at <= entries[-1].merged_at:
+            return
+
+
+def _metrics_of(revision: Revision, rollout: str) -> Metrics | None:
+    try:
+        return None if revision.content is None else read_policy(revision.content, policy_path(rollout)).metrics
+    except InvalidFile:
+        return None
+
+
+def _approvals(files: Mapping[str, bytes], rollout: str) -> tuple[dict[str, Approval], tuple[str, ...]]:
+    """The markers by stage. One that cannot be read approves nothing, and is remarked upon."""
+    prefix = f"{ROOT}/{rollout}/approvals/"
+    approvals: dict[str, Approval] = {}
+    notes: list[str] = []
+    for path in sorted(path for path in files if path.startswith(prefix)):
+        try:
+            approvals[path.removeprefix(prefix).removesuffix(".yaml")] = read_approval(files[path], path)
+        except InvalidFile as error:
+            notes.extend(map(str, error.problems))
+    return approvals, tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Evaluates rollouts of a snapshot at one moment. `root` is the folder that relative paths of sources start from.
+
+    Knows no forge: all it reads beside the snapshot is the metrics source that the policy names.
+    """
+
+    now: datetime
+    root: Path
+    environment: Mapping[str, str]
+
+    def situation(self, snapshot: Snapshot, rollout: str) -> tuple[Situation, tuple[str, ...]]:
+        """Where a rollout stands and what was measured, with remarks. Raises CannotEvaluate."""
+        files = read_files(snapshot, rollout)
+        policy, standing = files.policy, files.standing
+        source = self._source(policy)
+        situation = Situation(
+            policy=policy,
+            standing=standing,
+            verdict=self._verdict(policy, standing, source),
+            now=self.now,
+            actor=snapshot.actor,
+            source=policy.metrics.source,
+            queries=source.queries(),
+            approvals=files.approvals,
+        )
+        above = policy.above(situation.stage)
+        if above is None:
+            return situation, files.notes
+        branch = branch_name(rollout, standing.state.generation + 1, above.name)
+        refused = refusal(snapshot, rollout, branch, snapshot.history.get(policy_path(rollout), ()))
+        return replace(situation, refusal=refused), files.notes
+
+    def _source(self, policy: Policy) -> Source:
+        kind = source_type(policy.metrics.source)
+        try:
+            settings = expand(policy.metrics.settings, kind.schema, self.environment, ("metrics",))
+            return kind(settings, Surroundings(self.root))
+        except NotSet as error:
+            raise CannotEvaluate(
+                *(f"{policy_path(policy.rollout)}: {line}" for line in str(error).splitlines())
+            ) from error
+
+    def _verdict(self, policy: Policy, standing: Standing, source: Source) -> Verdict:
+        stage = policy.stage(standing.state.stage)
+        if stage is None or stage == OFF:
+            return Verdict(
+                Outcome.INCONCLUSIVE, ("0 % is enforced, so there is nothing to measure",), OFF.max_error_rate
+            )
+        since = standing.evidence_since
+        # Whole intervals back from the stage's beginning, so that one begins exactly there.
+        before = -(-HISTORY // policy.interval) * policy.interval
+        window = Window(since - before, self.now, policy.interval)
+        return analyse(
+            _measure(source, window),
+            limit=stage.max_error_rate,
+            since=since,
+            now=self.now,
+            interval=policy.interval,
+            settings=policy.analysis,
+        )
+
+
+def _measure(source: Source, window: Window) -> Measurement | Unmeasured:
+    try:
+        return source.samples(window)
+    except Exception as error:  # noqa: BLE001 - a source may come from anybody; its fault must not stop a tick
+        return Unmeasured(f"the metrics source failed ({type(error).__name__})")
+
+
+def evaluate(
+    evaluator: Evaluator, snapshot: Snapshot, rollout: str, request: Request | None = None
+) -> tuple[Situation, Decision, tuple[str, ...]]:
+    """Situation, decision and remarks for one rollout. Raises CannotEvaluate."""
+    situation, notes = evaluator.situation(snapshot, rollout)
+    return situation, decide(situation, request), notes

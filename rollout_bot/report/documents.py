@@ -1,0 +1,175 @@
+"""What the bot prints for programs. The published schema is `schemas/tick.schema.json`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.decision import Decision, Situation
+from rollout_bot.core.policy import OFF
+from rollout_bot.core.record import RolloutRecord, Step, TickRecord
+from rollout_bot.core.repository import PullRequest
+from rollout_bot.core.verdict import Bet, Rate, Verdict
+
+Json = dict[str, Any]
+
+
+def time(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC, to the second."""
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def span(duration: timedelta) -> str:
+    """Hours, minutes and seconds, such as "26h3m20s"; never negative."""
+    minutes, seconds = divmod(max(0, int(duration.total_seconds())), 60)
+    return f"{minutes // 60}h{minutes % 60}m{seconds}s"
+
+
+def tick_document(record: TickRecord) -> Json:
+    """One tick as one object."""
+    return {
+        "now": time(record.now),
+        "requests": record.requests,
+        "dry_run": record.dry_run,
+        "rollouts": [_rollout(each) for each in record.rollouts],
+        "gates": [_step(step) for step in record.gates],
+    }
+
+
+def status_document(situation: Situation) -> Json:
+    """The status of one rollout with the keys of the original specification; at `off`, `stage_index` is −1."""
+    policy, stage, entered_at = situation.policy, situation.stage, situation.standing.entered_at
+    hold = situation.state.hold
+    return {
+        "rollout": policy.rollout,
+        "current_stage": {
+            "name": stage.name,
+            "percentage": stage.percentage,
+            "max_error_rate": None if stage == OFF else stage.max_error_rate,
+            "requires_approval": stage.requires_approval,
+        },
+        "stage_index": policy.ladder.index(stage) - 1,
+        "total_stages": len(policy.stages),
+        "elapsed_time": span(situation.now - entered_at),
+        "min_duration": span(stage.duration),
+        "started_at": time(entered_at),
+        "attempt": situation.state.attempt,
+        "generation": situation.state.generation,
+        "rollbacks": situation.standing.rollbacks,
+        "hold": None if hold is None else {"reason": hold.reason, "by": hold.by},
+    }
+
+
+def _rollout(record: RolloutRecord) -> Json:
+    situation = record.situation
+    return {
+        "rollout": record.rollout,
+        "stage": situation.state.stage if situation else None,
+        "percentage": situation.state.percentage if situation else None,
+        "attempt": situation.state.attempt if situation else None,
+        "generation": situation.state.generation if situation else None,
+        "entered_at": time(situation.standing.entered_at) if situation else None,
+        "verdict": verdict_document(situation.verdict) if situation else None,
+        "decision": _decision(record.decision) if record.decision else _held(record),
+        "plan": [_step(step) for step in record.steps],
+        "pull_request": pull_document(record.pull) if record.pull else None,
+        "changed": record.merged,
+        "problems": list(record.problems),
+        "notes": list(record.notes),
+    }
+
+
+def verdict_document(verdict: Verdict) -> Json:
+    """The verdict with its figures. Rates are fractions."""
+    return {
+        "outcome": verdict.outcome.value,
+        "reasons": list(verdict.reasons),
+        "error_rate": verdict.stage.value,
+        "requests": verdict.stage.requests,
+        "failures": verdict.stage.failures,
+        "lower": verdict.lower,
+        "upper": verdict.upper,
+        "max_error_rate": verdict.limit,
+        "last_hour": _rate(verdict.last_hour),
+        "regression": _bet(verdict.regression),
+        "health": _bet(verdict.health),
+        "noise": verdict.noise,
+        "start": time(verdict.start),
+        "end": time(verdict.end),
+        "intervals": verdict.intervals,
+        "gaps": verdict.gaps,
+        "notes": list(verdict.notes),
+        "healthy_since": time(verdict.healthy_since),
+        "regressing_since": time(verdict.regressing_since),
+        "forecast": None
+        if verdict.forecast is None
+        else {"requests": verdict.forecast.requests, "seconds": verdict.forecast.duration.total_seconds()},
+    }
+
+
+def _rate(rate: Rate) -> Json:
+    return {"error_rate": rate.value, "requests": rate.requests, "failures": rate.failures}
+
+
+def _bet(bet: Bet | None) -> Json | None:
+    return None if bet is None else {"capital": bet.capital, "bar": bet.bar}
+
+
+def _held(record: RolloutRecord) -> Json:
+    """What cannot be evaluated is held."""
+    return {"action": "hold", "to": None, "reasons": list(record.problems), "gates": []}
+
+
+def _decision(decision: Decision) -> Json:
+    return {
+        "action": decision.action.value,
+        "to": decision.to.name if decision.to else None,
+        "reasons": list(decision.reasons),
+        "gates": [
+            {"name": gate.name.value, "passed": gate.passed, "reason": gate.reason, "until": time(gate.until)}
+            for gate in decision.gates
+        ],
+    }
+
+
+def pull_document(pull: PullRequest) -> Json:
+    """A pull request without its contents."""
+    return {
+        "number": pull.number,
+        "title": pull.title,
+        "branch": pull.branch,
+        "head": pull.head,
+        "author": pull.author,
+        "state": pull.state.value,
+        "opened_at": time(pull.opened_at),
+        "closed_at": time(pull.closed_at),
+        "closed_by": pull.closed_by,
+        "labels": list(pull.labels),
+        "paths": list(pull.paths),
+        "approvers": list(pull.approvers),
+        "owners_approved": pull.owners_approved,
+        "gate": None if pull.gate is None else {"state": pull.gate.state.value, "description": pull.gate.description},
+    }
+
+
+def _step(step: Step) -> Json:
+    return {**action_document(step.action), "changed": step.changed, "pull": step.pull, "error": step.error}
+
+
+def action_document(action: Action) -> Json:
+    """An action by its name, with all it would write."""
+    match action:
+        case OpenPull():
+            return {"action": "open_pull", "branch": action.branch, "base": action.base, "title": action.title,
+                    "body": action.body, "files": dict(action.files), "labels": list(action.labels)}  # fmt: skip
+        case UpdatePull():
+            return {"action": "update_pull", "number": action.number, "title": action.title, "body": action.body}
+        case SetGate():
+            return {"action": "set_gate", "branch": action.branch, "head": action.head,
+                    "state": action.status.state.value, "description": action.status.description}  # fmt: skip
+        case MergePull():
+            return {"action": "merge_pull", "branch": action.branch, "head": action.head, "title": action.title,
+                    "message": action.message}  # fmt: skip
+        case ClosePull():
+            return {"action": "close_pull", "number": action.number, "comment": action.comment}

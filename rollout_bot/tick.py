@@ -1,0 +1,223 @@
+"""The one pass, from snapshot to record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate
+from rollout_bot.core.decision import Decision, DecisionAction, Proposal, Request, Situation
+from rollout_bot.core.gate import UNTOUCHED, Base, worst
+from rollout_bot.core.gate import judge as judge_gate
+from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates
+from rollout_bot.core.record import RolloutRecord, Step, TickRecord
+from rollout_bot.core.repository import GateStatus, PullRequest, PullState, Snapshot, branch_name, state_path
+from rollout_bot.core.state import Approval, State
+from rollout_bot.evaluation import CannotEvaluate, Evaluator, evaluate, lawful_state
+from rollout_bot.files.approval import write_approval
+from rollout_bot.files.state import write_state
+from rollout_bot.forge.interface import Conflict, Forge, ForgeError
+from rollout_bot.proposed import head_of, proposed
+from rollout_bot.report.pull_request import commit_message, pull_text
+
+MAX_ROUNDS = 3
+"""How often a tick looks anew when somebody was faster; what is left then waits for the next tick."""
+
+MEASURING_AT_ONCE = 8
+"""Rollouts measured side by side: a metrics server that hangs delays them together and not one after another."""
+
+Progress = Callable[[int, int], None]
+
+
+class _Texts:
+    """The texts that a plan needs, from the folders that know their formats."""
+
+    def state(self, state: State) -> str:
+        return write_state(state)
+
+    def approval(self, approval: Approval) -> str:
+        return write_approval(approval)
+
+    def pull(self, situation: Situation, decision: Decision) -> PullText:
+        return pull_text(situation, decision)
+
+    def commit(self, proposal: Proposal) -> str:
+        return commit_message(proposal)
+
+
+TEXTS = _Texts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One look: every rollout evaluated against one snapshot, and the status of every open pull request."""
+
+    snapshot: Snapshot
+    records: Mapping[str, RolloutRecord]
+    gates: Mapping[int, GateStatus]
+
+    def own(self, rollout: str) -> tuple[PullRequest, ...]:
+        return tuple(pull for pull in own_pulls(self.snapshot, rollout) if pull.state is PullState.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One pass over the rollouts of a repository.
+
+    `only` names those to act for (None: all); the others are evaluated all the same, for the gates. With `dry_run`
+    the record holds the steps that would be taken, none of them carried out.
+    """
+
+    forge: Forge
+    evaluator: Evaluator
+    only: frozenset[str] | None = None
+    dry_run: bool = False
+    progress: Progress = lambda _done, _all: None
+
+    def run(self, request: Request | None = None) -> TickRecord:
+        """Looks, decides and acts. Raises ForgeError if the forge cannot be read at all.
+
+        With a request exactly one rollout must be named in `only`.
+        """
+        look = self._look(self.only, request)
+        if self.only is not None and (unknown := self.only - look.records.keys()):
+            raise CannotEvaluate(*(_unknown(name, look.snapshot) for name in sorted(unknown)))
+        done = dict(look.records)
+        gates: list[Step] = []
+        pending: frozenset[str] | None = None
+        for attempt in range(MAX_ROUNDS):
+            conflicts = self._act(look, done, pending)
+            gates.extend(self._post_gates(look))
+            # A human asked for a change of what was there; who was faster may have made it another question.
+            if not conflicts or request is not None or attempt == MAX_ROUNDS - 1:
+                break
+            pending = conflicts
+            look = self._look(pending, None)
+        chosen = tuple(done[name] for name in sorted(done) if self.only is None or name in self.only)
+        return TickRecord(self.evaluator.now, self.forge.requests, chosen, tuple(gates), self.dry_run)
+
+    def _look(self, only: frozenset[str] | None, request: Request | None) -> _Round:
+        snapshot = self.forge.snapshot()
+        names = snapshot.rollouts()
+        touched = {name for pull in snapshot.open_pulls() for name in _touched(pull)}
+        wanted = [name for name in names if only is None or name in only or name in touched]
+        records: dict[str, RolloutRecord] = {}
+        with ThreadPoolExecutor(min(MEASURING_AT_ONCE, max(1, len(wanted)))) as pool:
+            asked = {name: request if only is not None and name in only else None for name in wanted}
+            for record in pool.map(lambda name: self._evaluate(snapshot, name, asked[name]), wanted):
+                records[record.rollout] = record
+                self.progress(len(records), len(wanted))
+        gates = {pull.number: _gate(snapshot, records, pull) for pull in snapshot.open_pulls()}
+        return _Round(snapshot, records, gates)
+
+    def _evaluate(self, snapshot: Snapshot, name: str, request: Request | None) -> RolloutRecord:
+        try:
+            situation, decision, notes = evaluate(self.evaluator, snapshot, name, request)
+        except CannotEvaluate as error:
+            return RolloutRecord(name, problems=error.problems)
+        except Exception as error:  # noqa: BLE001 - one rollout's trouble, even a bug of ours, never stops another's
+            return RolloutRecord(name, problems=(f"bug in the bot: {type(error).__name__}: {error}",), bug=True)
+        return RolloutRecord(name, situation, decision, notes=notes)
+
+    def _act(self, look: _Round, done: dict[str, RolloutRecord], pending: frozenset[str] | None) -> frozenset[str]:
+        """Plans and applies for each rollout, rollbacks first; names those for which somebody was faster."""
+        names = [
+            name
+            for name in look.records
+            if (self.only is None or name in self.only) and (pending is None or name in pending)
+        ]
+        names.sort(key=lambda name: (not _is_rollback(look.records[name]), name))
+        conflicts: set[str] = set()
+        for name in names:
+            record, conflict = self._carry_out(look, look.records[name])
+            done[name] = record
+            if conflict:
+                conflicts.add(name)
+        return frozenset(conflicts)
+
+    def _carry_out(self, look: _Round, record: RolloutRecord) -> tuple[RolloutRecord, bool]:
+        situation, decision = record.situation, record.decision
+        if situation is None or decision is None or decision.refused:
+            return record, False
+        own = look.own(record.rollout)
+        judged = [Judged(pull, look.gates[pull.number], *head_of(pull, record.rollout)) for pull in own]
+        actions = plan(look.snapshot, situation, decision, judged, TEXTS).actions
+        record = replace(record, pull=_next_pull(own, situation))
+        if self.dry_run:
+            return replace(record, steps=tuple(Step(action) for action in actions)), False
+        return _apply(self.forge, record, actions)
+
+    def _post_gates(self, look: _Round) -> list[Step]:
+        """Statuses of the pull requests that belong to no rollout's plan: those of people, and those of broken ones."""
+        planned = {
+            pull.number
+            for name, record in look.records.items()
+            if record.situation is not None and (self.only is None or name in self.only)
+            for pull in look.own(name)
+        }
+        others = [pull for pull in look.snapshot.open_pulls() if pull.number not in planned]
+        actions = plan_gates((pull, look.gates[pull.number]) for pull in others)
+        if self.dry_run:
+            return [Step(action) for action in actions]
+        return [_apply_one(self.forge, action, {})[0] for action in actions]
+
+
+def _unknown(name: str, snapshot: Snapshot) -> str:
+    known = ", ".join(snapshot.rollouts()) or "none"
+    return f"no rollout {name!r} on branch {snapshot.base_branch}; there are: {known}"
+
+
+def _touched(pull: PullRequest) -> frozenset[str]:
+    """The rollouts whose folders a pull request changes."""
+    return frozenset(path.split("/")[1] for path in pull.changes if path.count("/") >= 2)
+
+
+def _is_rollback(record: RolloutRecord) -> bool:
+    return record.decision is not None and record.decision.action is DecisionAction.ROLL_BACK
+
+
+def _gate(snapshot: Snapshot, records: Mapping[str, RolloutRecord], pull: PullRequest) -> GateStatus:
+    statuses = []
+    for name in sorted(_touched(pull)):
+        record = records.get(name, RolloutRecord(name))
+        state = record.situation.state if record.situation else None
+        lawful = state or lawful_state(snapshot, name)
+        base = Base(record.situation, state, lawful, exists=state_path(name) in snapshot.files)
+        statuses.append(judge_gate(base, proposed(snapshot, pull, name)))
+    return worst(statuses) if statuses else UNTOUCHED
+
+
+def _next_pull(own: Iterable[PullRequest], situation: Situation) -> PullRequest | None:
+    prefix = branch_name(situation.state.rollout, situation.state.generation + 1, "")
+    return next((pull for pull in own if pull.branch.startswith(prefix)), None)
+
+
+def _apply(forge: Forge, record: RolloutRecord, actions: Iterable[Action]) -> tuple[RolloutRecord, bool]:
+    """Carries out a plan up to its first failure: what is left is found and finished by the next tick."""
+    steps: list[Step] = []
+    heads: dict[str, str] = {}
+    pull, conflict = record.pull, False
+    for action in actions:
+        step, after, conflict = _apply_one(forge, action, heads)
+        steps.append(step)
+        if after is not None and isinstance(action, OpenPull):
+            heads[action.branch] = after.head
+        if after is not None and isinstance(action, OpenPull | MergePull):
+            pull = after
+        if step.error is not None:
+            break
+    return replace(record, steps=tuple(steps), pull=pull), conflict
+
+
+def _apply_one(forge: Forge, action: Action, heads: Mapping[str, str]) -> tuple[Step, PullRequest | None, bool]:
+    pinned = action
+    if isinstance(action, SetGate | MergePull) and action.head is None:
+        if action.branch not in heads:
+            raise ValueError(f"no head is known for {action.branch}: its pull request is opened first")
+        pinned = replace(action, head=heads[action.branch])
+    try:
+        applied = forge.apply(pinned)
+    except ForgeError as error:
+        return Step(action, error=str(error)), None, isinstance(error, Conflict)
+    return Step(action, applied.changed, applied.pull.number if applied.pull else None), applied.pull, False
