@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -47,6 +50,11 @@ def duration(span: timedelta) -> str:
 def moment(time: datetime) -> str:
     """An aware time to the minute, in UTC: "2026-11-23 09:15 UTC"."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def one_line(text: str) -> str:
+    """Text from outside without control characters, line breaks and marks that turn the direction of writing."""
+    return _CONTROL.sub(" ", text).strip()
 
 
 def _trimmed(value: float, decimals: int) -> str:

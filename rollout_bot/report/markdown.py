@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from rollout_bot.core.wording import one_line
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SKIP = re.compile(r"\[\s*(skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\s*\]", re.IGNORECASE)
 _SKIP_TRAILER = re.compile(r"skip-checks\s*:", re.IGNORECASE)
 _ZERO_WIDTH = "\u200b"
-
-
-def one_line(text: str) -> str:
-    """Without control characters, line breaks and marks that turn the direction of writing."""
-    return _CONTROL.sub(" ", text).strip()
 
 
 def plain(text: str) -> str:

@@ -11,11 +11,12 @@ from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, PullRequest, PullState
 from rollout_bot.core.verdict import Outcome, Rate
-from rollout_bot.core.wording import amount, count, duration, moment, percent
-from rollout_bot.report.markdown import one_line
+from rollout_bot.core.wording import amount, count, duration, moment, one_line, percent
 
 Line = tuple[str, str, str]
 """A label, a text and the style of the text."""
+
+_NOTHING: list[Line] = [("", "no rollouts here; begin one with: rollout-bot init NAME", "")]
 
 _OUTCOME_STYLES = {
     Outcome.HEALTHY: "green",
@@ -35,15 +36,14 @@ def tick_text(record: TickRecord, *, color: bool = False, width: int = 100) -> s
         lines = [line for step in record.gates for line in _step_lines(step, dry_run=record.dry_run)]
         blocks.append(_block("other pull requests", lines))
     if not blocks:
-        blocks.append([("", "no rollouts here; begin one with: rollout-bot init NAME", "")])
+        blocks.append(_NOTHING)
     return _render([[("", head, "dim")], *blocks], color=color, width=width)
 
 
-def status_text(situation: Situation, decision: Decision, *, color: bool = False, width: int = 100) -> str:
-    """Where one rollout stands, without a tick."""
-    record = RolloutRecord(situation.policy.rollout, situation, decision)
-    lines = [*_standing_lines(situation), *_verdict_lines(situation), *_next_lines(record)]
-    return _render([_block(_title(record), [*_ladder_lines(situation), *lines])], color=color, width=width)
+def status_text(record: TickRecord, *, color: bool = False, width: int = 100) -> str:
+    """Where the rollouts stand: the ladder of stages and what is measured, without what a tick would do."""
+    blocks = [_block(_title(each), _status_lines(each, record)) for each in record.rollouts]
+    return _render([[("", moment(record.now), "dim")], *(blocks or [_NOTHING])], color=color, width=width)
 
 
 def _title(record: RolloutRecord) -> str:
@@ -55,6 +55,19 @@ def _title(record: RolloutRecord) -> str:
 
 def _block(title: str, lines: Iterable[Line]) -> list[Line]:
     return [("", title, "bold"), *lines]
+
+
+def _status_lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
+    if record.situation is None:
+        yield from _lines(record, tick)
+        return
+    yield from _ladder_lines(record.situation)
+    yield from _standing_lines(record.situation)
+    yield from _verdict_lines(record.situation)
+    if record.decision is not None:
+        for index, gate in enumerate(record.decision.waits):
+            yield ("waits" if index == 0 else ""), f"{gate.name}: {gate.reason}", ""
+    yield from _next_lines(record)
 
 
 def _lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:

@@ -1,0 +1,5 @@
+"""`python -m rollout_bot`."""
+
+from rollout_bot.cli import run
+
+run()

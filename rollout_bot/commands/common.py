@@ -1,0 +1,114 @@
+"""Options and manners that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rollout_bot.commands.exits import UsageError
+
+if TYPE_CHECKING:
+    from rollout_bot.evaluation import Evaluator
+    from rollout_bot.forge.local import LocalForge
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives it no other name
+Command = Callable[[argparse.Namespace], int]
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the examples as they are written."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=100)
+
+
+def command(commands: Subparsers, name: str, run: Command, summary: str, examples: str) -> argparse.ArgumentParser:
+    """Adds a command with its summary, its examples and the option every command has."""
+    parser = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + ".", epilog=examples, formatter_class=Help
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--repository", type=Path, default=Path(), metavar="PATH", help="the git repository (default: here)"
+    )
+    return parser
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="for people or for programs")
+
+
+def add_now(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--now", type=_time, metavar="TIME", help="judge as of this RFC 3339 time (default: the clock)")
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done and change nothing")
+
+
+def add_person(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--as", dest="person", metavar="NAME", help="who asks (default: git's user.name)")
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; allowed: RFC 3339, 2026-11-23T09:15:00Z") from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no zone; allowed: RFC 3339, 2026-11-23T09:15:00Z")
+    return moment.astimezone(UTC)
+
+
+def now_of(options: argparse.Namespace) -> datetime:
+    """The one reading of the clock in a run."""
+    return options.now or datetime.now(UTC)
+
+
+def open_forge(options: argparse.Namespace, now: datetime) -> LocalForge:
+    """The forge of the repository. Raises ForgeError."""
+    from rollout_bot.forge.local import LocalForge
+
+    return LocalForge(options.repository, now=now)
+
+
+def evaluator(options: argparse.Namespace, now: datetime, environment: Mapping[str, str] = os.environ) -> Evaluator:
+    """Measures and judges as of `now`; relative paths of recordings start from the repository."""
+    from rollout_bot.evaluation import Evaluator
+
+    return Evaluator(now, options.repository, environment)
+
+
+def person(options: argparse.Namespace) -> str:
+    """Who asks. Raises UsageError if neither the option nor git says so."""
+    if options.person:
+        return str(options.person)
+    from rollout_bot.forge.git import Git
+
+    name = Git(options.repository).maybe("config", "--get", "user.name")
+    if not name:
+        raise UsageError("nobody is named; say who you are with --as NAME, or set git's user.name")
+    return name
+
+
+def print_json(document: Mapping[str, Any] | list[Any]) -> None:
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+
+
+def on_terminal() -> bool:
+    """Whether to write in colour: on a terminal, unless NO_COLOR asks otherwise (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def terminal_width() -> int:
+    """Columns to fill; away from a terminal lines are long enough not to be broken in the middle of a log."""
+    if not sys.stdout.isatty():
+        return 160
+    return os.get_terminal_size(sys.stdout.fileno()).columns

@@ -1,0 +1,114 @@
+"""`rollout-bot init`: policy, state and CODEOWNERS lines for a new rollout."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import datetime
+from pathlib import Path
+
+from rollout_bot.commands.common import Subparsers, add_dry_run, add_now, command, now_of, person
+from rollout_bot.commands.exits import DONE, UsageError
+
+_EXAMPLES = """\
+examples:
+  rollout-bot init checkout --owner @alice
+  rollout-bot init checkout --owner @org/release-approvers --at off
+  rollout-bot init checkout --owner @alice --dry-run
+
+Writes rollout-state/NAME/policy.yaml and state.yaml, and adds lines to CODEOWNERS. What is there already is kept.
+"""
+
+_CODEOWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+"""Where forges look, in this order; the first that is there counts."""
+
+_OWNER = re.compile(r"@[\w.-]+(/[\w.-]+)?|[^\s@]+@[^\s@]+", re.ASCII)
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(commands, "init", run, "write the files of a new rollout", _EXAMPLES)
+    parser.add_argument("rollout", metavar="NAME", help="lower-case letters, digits and dashes")
+    parser.add_argument(
+        "--owner",
+        action="append",
+        metavar="@NAME",
+        help="who approves: a user, team or e-mail address; may be repeated (default: git's user.name)",
+    )
+    parser.add_argument("--at", metavar="STAGE", help="where to start: the first stage (default) or off")
+    add_now(parser)
+    add_dry_run(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from rollout_bot.checkout import Checkout, is_name
+    from rollout_bot.core.repository import policy_path
+
+    if not is_name(options.rollout):
+        raise UsageError(
+            f"{options.rollout!r} cannot name a rollout; allowed: a lower-case letter, then letters, digits and dashes"
+        )
+    root = Checkout(options.repository).root
+    if not (root / ".git").exists():
+        raise UsageError(f"{root} is no git work tree; run `git init` there first, or name one with --repository")
+    written = {
+        **_new_files(root, options, now_of(options)),
+        **_codeowners(root, _owners(options)),
+    }
+    for path, text in written.items():
+        if not options.dry_run:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
+        print(f"{'would write' if options.dry_run else 'wrote'}  {path}")
+    if not written:
+        print("everything is there already; nothing was written")
+        return DONE
+    print(f"\nNext: set the queries in {policy_path(options.rollout)}, check them with `rollout-bot validate`,")
+    print("commit the files to the base branch, and run `rollout-bot tick`.")
+    return DONE
+
+
+def _owners(options: argparse.Namespace) -> str:
+    owners = options.owner or ["@" + re.sub(r"[^\w.-]+", "-", person(argparse.Namespace(**vars(options), person=None)))]
+    for owner in owners:
+        if not _OWNER.fullmatch(owner):
+            raise UsageError(f"{owner!r} cannot own files; allowed: @user, @org/team or an e-mail address")
+    return " ".join(owners)
+
+
+def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[str, str]:
+    """The files that are not there yet; the state starts at a stage of the policy that is, or will be, there."""
+    from rollout_bot.core.repository import policy_path, state_path
+    from rollout_bot.core.state import start
+    from rollout_bot.files.policy import read_policy
+    from rollout_bot.files.scaffold import policy_template
+    from rollout_bot.files.state import write_state
+
+    name = options.rollout
+    files: dict[str, str] = {}
+    policy_file = root / policy_path(name)
+    text = policy_file.read_text(encoding="utf-8") if policy_file.exists() else policy_template(name)
+    policy = read_policy(text.encode(), policy_path(name))
+    if not policy_file.exists():
+        files[policy_path(name)] = text
+    stages = {stage.name: stage for stage in policy.ladder[:2]}
+    stage = stages.get(options.at or policy.stages[0].name)
+    if stage is None:
+        raise UsageError(f"--at {options.at!r}: a rollout starts at {' or '.join(stages)}")
+    if not (root / state_path(name)).exists():
+        state = start(name, stage, by="rollout-bot init", reason=f"starts at {stage.percentage} %", now=now)
+        files[state_path(name)] = write_state(state)
+    return files
+
+
+def _codeowners(root: Path, owners: str) -> dict[str, str]:
+    """CODEOWNERS with the missing lines at its end, where they win; empty if none is missing."""
+    from rollout_bot.files.scaffold import codeowners_lines
+
+    path = next((each for each in _CODEOWNERS if (root / each).is_file()), _CODEOWNERS[0])
+    text = (root / path).read_text(encoding="utf-8") if (root / path).is_file() else ""
+    patterns = {line.split()[0] for line in text.splitlines() if line.split()}
+    missing = [line for line in codeowners_lines(owners).splitlines() if line.split()[0] not in patterns]
+    if not missing:
+        return {}
+    separator = "" if not text or text.endswith("\n") else "\n"
+    return {path: text + separator + "\n".join(missing) + "\n"}

@@ -1,0 +1,56 @@
+"""`rollout-bot status`: where rollouts stand, without changing anything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rollout_bot.commands.common import (
+    Subparsers,
+    add_format,
+    add_now,
+    command,
+    evaluator,
+    now_of,
+    on_terminal,
+    open_forge,
+    print_json,
+    terminal_width,
+)
+from rollout_bot.commands.exits import DONE, INVALID
+
+_EXAMPLES = """\
+examples:
+  rollout-bot status                                 every rollout
+  rollout-bot status checkout
+  rollout-bot status checkout --format json | jq .current_stage.percentage
+"""
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(commands, "status", run, "say where rollouts stand", _EXAMPLES)
+    parser.add_argument("rollout", nargs="?", metavar="NAME", help="one rollout (default: all, as a list in JSON)")
+    add_now(parser)
+    add_format(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from rollout_bot.tick import Tick
+
+    now = now_of(options)
+    only = frozenset((options.rollout,)) if options.rollout else None
+    record = Tick(open_forge(options, now), evaluator(options, now), only, dry_run=True).run()
+    if options.format == "json":
+        from rollout_bot.report.documents import status_document
+
+        documents = [status_document(each.situation) for each in record.rollouts if each.situation]
+        if documents or not options.rollout:
+            print_json(documents[0] if options.rollout else documents)
+    else:
+        from rollout_bot.report.terminal import status_text
+
+        print(status_text(record, color=on_terminal(), width=terminal_width()), end="")
+    for each in record.rollouts if options.format == "json" else ():
+        for problem in each.problems:
+            print(f"rollout-bot: {problem}", file=sys.stderr)
+    return INVALID if any(each.problems for each in record.rollouts) else DONE

@@ -1,0 +1,100 @@
+"""`rollout-bot tick`: one pass over all rollouts of a repository."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rollout_bot.commands.common import (
+    Subparsers,
+    add_dry_run,
+    add_format,
+    add_now,
+    command,
+    evaluator,
+    now_of,
+    on_terminal,
+    open_forge,
+    print_json,
+    terminal_width,
+)
+from rollout_bot.commands.exits import BUG, DONE, FAILED, INVALID
+
+if TYPE_CHECKING:
+    from rollout_bot.core.record import TickRecord
+    from rollout_bot.tick import Progress
+
+_EXAMPLES = """\
+examples:
+  rollout-bot tick                                   every rollout of the repository you are in
+  rollout-bot tick checkout --dry-run                what would be done for one of them
+  rollout-bot tick --format json | jq '.rollouts[] | {rollout, decision}'
+  rollout-bot tick --now 2026-11-23T09:15:00Z        as of another time, for reproducible runs
+
+A tick keeps nothing between runs: two at once, one killed or one repeated lead to the same end.
+"""
+
+_PROGRESS_FROM = 20
+"""Rollouts from which measuring takes long enough to be worth a bar."""
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(
+        commands, "tick", run, "measure, judge, and open or merge the pull request that follows", _EXAMPLES
+    )
+    parser.add_argument("rollouts", nargs="*", metavar="NAME", help="only these rollouts (default: all)")
+    add_now(parser)
+    add_dry_run(parser)
+    add_format(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from rollout_bot.tick import Tick
+
+    now = now_of(options)
+    only = frozenset(options.rollouts) or None
+    with _progress() as progress:
+        tick = Tick(open_forge(options, now), evaluator(options, now), only, options.dry_run, progress)
+        record = tick.run()
+    show(record, options)
+    return exit_code(record)
+
+
+def show(record: TickRecord, options: argparse.Namespace) -> None:
+    """Prints a record in the format asked for."""
+    if options.format == "json":
+        from rollout_bot.report.documents import tick_document
+
+        print_json(tick_document(record))
+        return
+    from rollout_bot.report.terminal import tick_text
+
+    print(tick_text(record, color=on_terminal(), width=terminal_width()), end="")
+
+
+def exit_code(record: TickRecord) -> int:
+    """The gravest of what befell the rollouts; a hold is done, what cannot be measured is a hold."""
+    if any(each.bug for each in record.rollouts):
+        return BUG
+    if any(each.failed or (each.decision and each.decision.refused) for each in record.rollouts):
+        return FAILED
+    if any(step.error for step in record.gates):
+        return FAILED
+    return INVALID if any(each.problems for each in record.rollouts) else DONE
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal's standard error, once there is enough to wait for."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("measuring", visible=False, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of, visible=of >= _PROGRESS_FROM)
