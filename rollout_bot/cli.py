@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options; building it imports nothing heavy."""
     top = argparse.ArgumentParser(
         prog="rollout-bot",
-        description="Carries a risky change from 10 %% to 100 %% of traffic by pull requests.",
+        description="Carries a risky change from 10 % to 100 % of traffic by pull requests.",
         epilog=_EPILOG,
         formatter_class=Help,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from rollout_bot.core.analysis import analyse
-from rollout_bot.core.decision import Decision, Request, Situation, decide
+from rollout_bot.core.decision import Decision, Refusal, Request, Situation, decide
 from rollout_bot.core.history import Entry, MetricsEntry, Standing, Unlawful, stand
 from rollout_bot.core.plan import refusal
 from rollout_bot.core.policy import OFF, Metrics, Policy
@@ -38,11 +38,25 @@ class CannotEvaluate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The readable files of one rollout on the base branch."""
+    """The readable files of one rollout on the base branch.
+
+    `problems` are of the policy's metrics section: without it nothing can be measured, but a human can still go down.
+    """
 
     policy: Policy
     standing: Standing
     approvals: Mapping[str, Approval]
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is decided for a rollout, and on what. With `problems` its set-up is wrong, and nothing was measured."""
+
+    situation: Situation
+    decision: Decision
+    problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -61,7 +75,7 @@ def check_policy(content: bytes, path: str) -> Policy:
 
 def read_files(snapshot: Snapshot, rollout: str) -> Files:
     """Reads one rollout and where it stands. Raises CannotEvaluate."""
-    policy = _policy(snapshot, rollout)
+    policy, problems = _policy(snapshot, rollout)
     content = snapshot.files.get(state_path(rollout))
     if content is None:
         raise CannotEvaluate(f"{state_path(rollout)} is missing; write it with: rollout-bot init {rollout}")
@@ -76,20 +90,27 @@ def read_files(snapshot: Snapshot, rollout: str) -> Files:
     if wrong:
         raise CannotEvaluate(*(f"{state_path(rollout)}: {each}" for each in wrong))
     approvals, notes = _approvals(snapshot.files, rollout)
-    return Files(policy, standing, approvals, notes)
+    return Files(policy, standing, approvals, problems, notes)
 
 
-def _policy(snapshot: Snapshot, rollout: str) -> Policy:
+def _policy(snapshot: Snapshot, rollout: str) -> tuple[Policy, tuple[str, ...]]:
+    """The policy, and what is wrong with its metrics section alone."""
     path = policy_path(rollout)
     if path not in snapshot.files:
         raise CannotEvaluate(f"{path} is missing; write it with: rollout-bot init {rollout}")
+    content = snapshot.files[path]
+    problems: tuple[str, ...] = ()
     try:
-        policy = check_policy(snapshot.files[path], path)
+        policy = check_policy(content, path)
     except InvalidFile as error:
-        raise CannotEvaluate(*map(str, error.problems)) from error
+        problems = tuple(map(str, error.problems))
+        try:
+            policy = read_policy(content, path)
+        except InvalidFile:
+            raise CannotEvaluate(*problems) from error
     if policy.rollout != rollout:
         raise CannotEvaluate(f"{path}: rollout is {policy.rollout!r}; allowed: {rollout!r}, the name of its folder")
-    return policy
+    return policy, problems
 
 
 def _way_out(standing: Standing | Unlawful) -> str:
@@ -159,50 +180,46 @@ class Evaluator:
     root: Path
     environment: Mapping[str, str]
 
-    def situation(self, snapshot: Snapshot, rollout: str) -> tuple[Situation, tuple[str, ...]]:
-        """Where a rollout stands and what was measured, with remarks. Raises CannotEvaluate."""
+    def evaluate(self, snapshot: Snapshot, rollout: str, request: Request | None = None) -> Evaluation:
+        """Reads, measures, judges and decides. Raises CannotEvaluate if even a rollback could not be written."""
         files = read_files(snapshot, rollout)
-        policy, standing = files.policy, files.standing
-        source = self._source(policy)
+        source, problems = self._source(files)
         situation = Situation(
-            policy=policy,
-            standing=standing,
-            verdict=self._verdict(policy, standing, source),
+            policy=files.policy,
+            standing=files.standing,
+            verdict=self._verdict(files, source, problems),
             now=self.now,
             actor=snapshot.actor,
-            source=policy.metrics.source,
-            queries=source.queries(),
+            source=files.policy.metrics.source,
+            queries=source.queries() if source else {},
             approvals=files.approvals,
+            refusal=_refusal(snapshot, files),
         )
-        above = policy.above(situation.stage)
-        if above is None:
-            return situation, files.notes
-        branch = branch_name(rollout, standing.state.generation + 1, above.name)
-        refused = refusal(snapshot, rollout, branch, snapshot.history.get(policy_path(rollout), ()))
-        return replace(situation, refusal=refused), files.notes
+        return Evaluation(situation, decide(situation, request), problems, files.notes)
 
-    def _source(self, policy: Policy) -> Source:
-        kind = source_type(policy.metrics.source)
+    def _source(self, files: Files) -> tuple[Source | None, tuple[str, ...]]:
+        if files.problems:
+            return None, files.problems
+        metrics = files.policy.metrics
+        kind = source_type(metrics.source)
         try:
-            settings = expand(policy.metrics.settings, kind.schema, self.environment, ("metrics",))
-            return kind(settings, Surroundings(self.root))
+            settings = expand(metrics.settings, kind.schema, self.environment, ("metrics",))
         except NotSet as error:
-            raise CannotEvaluate(
-                *(f"{policy_path(policy.rollout)}: {line}" for line in str(error).splitlines())
-            ) from error
+            path = policy_path(files.policy.rollout)
+            return None, tuple(f"{path}: {line}" for line in str(error).splitlines())
+        return kind(settings, Surroundings(self.root)), ()
 
-    def _verdict(self, policy: Policy, standing: Standing, source: Source) -> Verdict:
+    def _verdict(self, files: Files, source: Source | None, problems: tuple[str, ...]) -> Verdict:
+        policy, standing = files.policy, files.standing
         stage = policy.stage(standing.state.stage)
         if stage is None or stage == OFF:
-            return Verdict(
-                Outcome.INCONCLUSIVE, ("0 % is enforced, so there is nothing to measure",), OFF.max_error_rate
-            )
+            return Verdict(Outcome.INCONCLUSIVE, ("at 0 % there is nothing to measure",), OFF.max_error_rate)
         since = standing.evidence_since
         # Whole intervals back from the stage's beginning, so that one begins exactly there.
         before = -(-HISTORY // policy.interval) * policy.interval
         window = Window(since - before, self.now, policy.interval)
         return analyse(
-            _measure(source, window),
+            _measure(source, window) if source else Unmeasured(problems[0]),
             limit=stage.max_error_rate,
             since=since,
             now=self.now,
@@ -211,16 +228,18 @@ class Evaluator:
         )
 
 
+def _refusal(snapshot: Snapshot, files: Files) -> Refusal | None:
+    state, policy = files.standing.state, files.policy
+    stage = policy.stage(state.stage)
+    above = policy.above(stage) if stage else None
+    if above is None:
+        return None
+    branch = branch_name(state.rollout, state.generation + 1, above.name)
+    return refusal(snapshot, state.rollout, branch, snapshot.history.get(policy_path(state.rollout), ()))
+
+
 def _measure(source: Source, window: Window) -> Measurement | Unmeasured:
     try:
         return source.samples(window)
     except Exception as error:  # noqa: BLE001 - a source may come from anybody; its fault must not stop a tick
         return Unmeasured(f"the metrics source failed ({type(error).__name__})")
-
-
-def evaluate(
-    evaluator: Evaluator, snapshot: Snapshot, rollout: str, request: Request | None = None
-) -> tuple[Situation, Decision, tuple[str, ...]]:
-    """Situation, decision and remarks for one rollout. Raises CannotEvaluate."""
-    situation, notes = evaluator.situation(snapshot, rollout)
-    return situation, decide(situation, request), notes

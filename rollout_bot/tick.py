@@ -14,7 +14,7 @@ from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateStatus, PullRequest, PullState, Snapshot, branch_name, state_path
 from rollout_bot.core.state import Approval, State
-from rollout_bot.evaluation import CannotEvaluate, Evaluator, evaluate, lawful_state
+from rollout_bot.evaluation import CannotEvaluate, Evaluator, lawful_state
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import Conflict, Forge, ForgeError
@@ -113,12 +113,12 @@ class Tick:
 
     def _evaluate(self, snapshot: Snapshot, name: str, request: Request | None) -> RolloutRecord:
         try:
-            situation, decision, notes = evaluate(self.evaluator, snapshot, name, request)
+            found = self.evaluator.evaluate(snapshot, name, request)
         except CannotEvaluate as error:
             return RolloutRecord(name, problems=error.problems)
         except Exception as error:  # noqa: BLE001 - one rollout's trouble, even a bug of ours, never stops another's
             return RolloutRecord(name, problems=(f"bug in the bot: {type(error).__name__}: {error}",), bug=True)
-        return RolloutRecord(name, situation, decision, notes=notes)
+        return RolloutRecord(name, found.situation, found.decision, problems=found.problems, notes=found.notes)
 
     def _act(self, look: _Round, done: dict[str, RolloutRecord], pending: frozenset[str] | None) -> frozenset[str]:
         """Plans and applies for each rollout, rollbacks first; names those for which somebody was faster."""

@@ -26,6 +26,8 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=100)
+        # argparse forgets that commands are indented twice, and would break the line after the longest.
+        self._action_max_length = 14
 
 
 def command(commands: Subparsers, name: str, run: Command, summary: str, examples: str) -> argparse.ArgumentParser:

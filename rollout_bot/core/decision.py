@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from rollout_bot.core.history import Standing
 from rollout_bot.core.policy import OFF, Policy, Stage
@@ -118,8 +117,8 @@ class Situation:
     now: datetime
     actor: str
     source: str = ""
-    queries: Mapping[str, str] = MappingProxyType({})
-    approvals: Mapping[str, Approval] = MappingProxyType({})
+    queries: Mapping[str, str] = field(default_factory=dict)
+    approvals: Mapping[str, Approval] = field(default_factory=dict)
     refusal: Refusal | None = None
 
     @property

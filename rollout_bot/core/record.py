@@ -22,7 +22,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RolloutRecord:
-    """One rollout in one tick. Where `problems` is not empty it could not be evaluated and nothing was touched.
+    """One rollout in one tick. `problems` are of its files and set-up; without a `situation` nothing was touched.
 
     `situation` is as it was before the steps. `pull` is the open or just merged pull request of its next transition.
     `bug` marks a fault of the bot itself.

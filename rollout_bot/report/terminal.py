@@ -82,6 +82,8 @@ def _lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
         yield from _decision_lines(record.decision)
     for step in record.steps:
         yield from _step_lines(step, dry_run=tick.dry_run)
+    for problem in record.problems:
+        yield "problem", problem, "yellow"
     for note in record.notes:
         yield "note", note, "yellow"
     yield from _next_lines(record)
