@@ -33,7 +33,11 @@ class Repository:
     def git(self, *arguments: str, stdin: bytes = b"", when: datetime | None = None) -> str:
         """Runs git here, away from the user's own configuration; answers its output without the last newline."""
         run = subprocess.run(
-            ["git", "-C", str(self.path), *arguments], input=stdin, capture_output=True, env=_environment(when)
+            ["git", "-C", str(self.path), *arguments],
+            input=stdin,
+            capture_output=True,
+            env=_environment(when),
+            check=False,
         )
         if run.returncode:
             raise AssertionError(f"git {' '.join(arguments)}: {run.stderr.decode(errors='replace')}")

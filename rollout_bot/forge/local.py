@@ -1,0 +1,419 @@
+"""The embedded forge: a plain git repository with its own pull requests, reviews and merges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.repository import PullRequest, PullState, Snapshot
+from rollout_bot.forge.codeowners import fold
+from rollout_bot.forge.git import Git, listed, raw, shown
+from rollout_bot.forge.interface import Applied, Conflict, ForgeError, NotFound, NotMergeable, Unusable
+from rollout_bot.forge.merging import Landing, Merging, combine
+from rollout_bot.forge.objects import Entry, Objects, Signature
+from rollout_bot.forge.opening import discover
+from rollout_bot.forge.pulls import Approval, Comment, PullStore, Record
+from rollout_bot.forge.reading import Base, Reader
+from rollout_bot.forge.worktrees import WorkTrees
+
+_WAIT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An approval as recorded. `counts` says whether its giver owns one of the changed paths; `message` says it all."""
+
+    pull: PullRequest
+    counts: bool
+    message: str
+
+
+class LocalForge:
+    """Pull requests on a plain git repository, bare or with work trees, in its own git directory.
+
+    `repository` is any folder inside it. `now` (aware) becomes the date of all that is done and may be set anew between
+    calls. The base branch is the given one, else `rolloutbot.base` of git's configuration, else what HEAD points to.
+    Members of teams that CODEOWNERS names are read from the same configuration, once for each team:
+    `git config --add rolloutbot.team org/team=alice,bob`. What changes anything waits for a lock that all runs share.
+    Raises NotFound where there is no repository and Unusable where it cannot serve, such as a shallow clone.
+    """
+
+    requests = 0
+
+    def __init__(
+        self, repository: Path, *, now: datetime, actor: str = "rollout-bot", base_branch: str | None = None
+    ) -> None:
+        self.now = now
+        self.actor = actor
+        git_dir, self.base_branch = discover(repository, base_branch)
+        self._git = Git(git_dir, git_dir)
+        self._objects = Objects(self._git)
+        self._reader = Reader(self._objects)
+        self._trees = WorkTrees(self._git)
+        self._folder = git_dir / "rollout-bot"
+        self._store = PullStore(self._folder / "pulls")
+        self._merging = Merging(self._objects, self._folder / "merging.json", self._finish_merge)
+        self._made: dict[str, str] = {}
+        self._file_lock = FileLock(self._folder / "lock")
+
+    def snapshot(self) -> Snapshot:
+        """One consistent view of the base branch's newest commit and the pull requests to it.
+
+        Costs one git process while no branch has moved.
+        """
+        heads, records, base = self._look()
+        views = [self._reader.view(record, base, heads) for record in records if record.merge_commit is None]
+        newest = {pull.branch: pull.number for pull in views if pull.branch.startswith("rollout/")}
+        return Snapshot(
+            base_branch=self.base_branch,
+            base=base.commit,
+            actor=self.actor,
+            files=base.files,
+            history=self._reader.history(base, records),
+            pulls=tuple(
+                pull
+                for pull in views
+                if pull.state is PullState.OPEN
+                or (pull.state is PullState.CLOSED and newest.get(pull.branch) == pull.number)
+            ),
+        )
+
+    def apply(self, action: Action) -> Applied:
+        """Carries out one action; repeating it, even after a kill, leads to the same end."""
+        with self._changing():
+            match action:
+                case OpenPull():
+                    return self._open(action)
+                case UpdatePull():
+                    return self._update(action)
+                case SetGate():
+                    return self._set_gate(action)
+                case MergePull():
+                    return self._merge(action)
+                case ClosePull():
+                    return self._close(self._record(action.number), self.actor, action.comment)
+
+    def pull(self, number: int) -> PullRequest:
+        """A pull request in any state. Raises NotFound."""
+        heads, _, base = self._look()
+        return self._reader.view(self._record(number), base, heads)
+
+    def pulls(self, state: PullState | None = None) -> tuple[PullRequest, ...]:
+        """All pull requests to the base branch, or those in one state, by number."""
+        heads, records, base = self._look()
+        views = (self._reader.view(record, base, heads) for record in records)
+        return tuple(pull for pull in views if state in (None, pull.state))
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        return self._record(number).comments
+
+    def diff(self, number: int) -> str:
+        """The whole difference of a pull request, as text from outside: it may hold control characters."""
+        pull = self.pull(number)
+        return self._objects.patch(self._objects.merge_base(self._tip(), pull.head), pull.head)
+
+    def missing(self, number: int) -> tuple[str, ...]:
+        """What a pull request still needs before it can be merged; nothing if it can, or if it is not open."""
+        pull = self.pull(number)
+        return self._reader.missing(pull, self._reader.at(self._tip())) if pull.state is PullState.OPEN else ()
+
+    def approve(self, number: int, by: str) -> Approved:
+        """Records an approval of the present head. Raises NotMergeable for one's own pull request."""
+        person = _person(by)
+        with self._changing():
+            record, pull = self._open_record(number)
+            if fold(person) in (fold(record.author), fold(self.actor)):
+                raise NotMergeable(f"#{number} is {record.author}'s own: {person} cannot approve it; an owner can")
+            if not any(fold(one.by) == fold(person) and one.head == pull.head for one in record.approvals):
+                given = Approval(person, pull.head, self.now)
+                self._store.write(replace(record, approvals=(*record.approvals, given)))
+            pull = self.pull(number)
+        counts = fold(person) in map(fold, pull.approvers)
+        end = "" if counts else f", but it does not count: {person} owns none of the changed paths"
+        return Approved(pull, counts, f"approval of #{number} by {person} for head {pull.head[:9]} recorded{end}")
+
+    def merge(self, number: int, by: str) -> Applied:
+        """A person's merge at the present head, under the same rules as the bot's. Raises NotMergeable, Conflict."""
+        person = _person(by)
+        with self._changing():
+            record, pull = self._open_record(number)
+            return self._land(record, pull, person, pull.title, pull.body)
+
+    def close(self, number: int, by: str, comment: str = "") -> Applied:
+        """A person's refusal: closes without merging and deletes the branch. Raises Conflict if it is merged."""
+        person = _person(by)
+        with self._changing():
+            return self._close(self._record(number), person, comment)
+
+    def _open(self, action: OpenPull) -> Applied:
+        heads, _, base = self._look()
+        known = [record for record in self._store.all() if record.branch == action.branch]
+        for record in reversed(known):
+            pull = self._reader.view(record, base, heads)
+            if pull.state is PullState.OPEN:
+                return self._found(pull, action)
+            if pull.state is PullState.MERGED:
+                return Applied(changed=False, pull=pull)
+            if pull.number > action.after:
+                raise Conflict(f"#{pull.number} of {action.branch} was closed meanwhile; the next tick sees it")
+        self._compare(action, base.commit)
+        head = self._branch_commit(action)
+        number = max((record.number for record in self._store.all()), default=0) + 1
+        self._point(action.branch, head, heads.get(action.branch), number)
+        record = Record(
+            number=number,
+            base=self.base_branch,
+            branch=action.branch,
+            head=head,
+            author=self.actor,
+            title=action.title,
+            body=action.body,
+            state=PullState.OPEN,
+            opened_at=self.now,
+            labels=action.labels,
+        )
+        self._store.write(record)
+        self._made[action.branch] = head
+        return Applied(changed=True, pull=self.pull(number))
+
+    def _found(self, pull: PullRequest, action: OpenPull) -> Applied:
+        entries = self._objects.tree(pull.head, action.files)
+        contents = self._objects.contents(entries)
+        same = all(contents.get(path) == raw(content) for path, content in action.files.items())
+        if not same or not set(pull.paths) <= set(action.files):
+            raise Conflict(f"#{pull.number} of {action.branch} is open with another content; close it first")
+        self._made[action.branch] = pull.head
+        return Applied(changed=False, pull=pull)
+
+    def _compare(self, action: OpenPull, tip: str) -> None:
+        """The files must be as they were when the plan was made; elsewhere the base may have moved on."""
+        if action.branch == self.base_branch:
+            raise ForgeError(f"{action.branch} is the base branch; a pull request needs a branch of its own")
+        if action.base == tip:
+            return
+        if not self._objects.contains(tip, action.base):
+            raise Conflict(f"{action.base[:9]} is not part of {self.base_branch} any more; take a new snapshot")
+        if moved := set(self._objects.changes(action.base, tip)) & set(action.files):
+            raise Conflict(f"{shown(min(moved))} has changed on {self.base_branch}; take a new snapshot")
+
+    def _branch_commit(self, action: OpenPull) -> str:
+        present = self._objects.tree(action.base, action.files)
+        updates: dict[str, Entry | None] = {}
+        for path, content in action.files.items():
+            old = present.get(path)
+            updates[path] = Entry(old.mode if old and old.regular else "100644", self._objects.blob(raw(content)))
+        if all(present.get(path) == entry for path, entry in updates.items()):
+            raise Conflict(f"{action.branch} would change nothing: {self.base_branch} holds the same content")
+        who = Signature(self.actor, self.actor, self.now)
+        return self._objects.commit(action.base, updates, who, f"{_subject(action.title)}\n\n{action.body}")
+
+    def _point(self, branch: str, head: str, old: str | None, number: int) -> None:
+        """Sets the branch, replacing what a killed run left, and a hidden reference that keeps the head for later."""
+        if old and self._trees.on(branch):
+            raise Conflict(f"{branch} is checked out in a work tree; switch to another branch there")
+        commands = [f"update refs/heads/{branch}", head, old or "0" * len(head)]
+        commands += [f"update {_hidden(number)}", head, ""]
+        self._git.run("update-ref", "-z", "--stdin", stdin=listed(commands))
+
+    def _update(self, action: UpdatePull) -> Applied:
+        record, pull = self._open_record(action.number)
+        if (record.title, record.body) == (action.title, action.body):
+            return Applied(changed=False, pull=pull)
+        self._store.write(replace(record, title=action.title, body=action.body))
+        return Applied(changed=True, pull=replace(pull, title=action.title, body=action.body))
+
+    def _set_gate(self, action: SetGate) -> Applied:
+        record, pull = self._newest(action.branch)
+        head = action.head or self._made.get(action.branch, record.head)
+        if pull.state is not PullState.OPEN:
+            if pull.state is PullState.MERGED and head == pull.head:
+                return Applied(changed=False, pull=pull)
+            raise Conflict(f"#{pull.number} of {action.branch} is {pull.state}; a status is of no use there")
+        if record.statuses.get(head) == action.status:
+            return Applied(changed=False, pull=pull)
+        self._store.write(replace(record, statuses={**record.statuses, head: action.status}))
+        return Applied(changed=True, pull=self.pull(pull.number))
+
+    def _merge(self, action: MergePull) -> Applied:
+        record, pull = self._newest(action.branch)
+        head = action.head or self._made.get(action.branch, record.head)
+        if pull.state is PullState.CLOSED:
+            raise Conflict(f"#{pull.number} of {action.branch} was closed; it is not merged")
+        if pull.head != head:
+            raise Conflict(
+                f"#{pull.number} is at {pull.head[:9]} now, judged was {head[:9]}; the next tick judges anew"
+            )
+        if pull.state is PullState.MERGED:
+            self._remove_branch(pull)
+            return Applied(changed=False, pull=pull)
+        return self._land(record, pull, self.actor, action.title, action.message)
+
+    def _land(self, record: Record, pull: PullRequest, by: str, title: str, message: str) -> Applied:
+        base = self._reader.at(self._tip())
+        if reasons := self._reader.missing(pull, base):
+            raise NotMergeable(f"#{pull.number} cannot be merged: {'; '.join(reasons)}")
+        updates = combine(self._objects, base.commit, pull.head)
+        trailers = [f"Pull-request: #{pull.number}", *(f"Approved-by: {name}" for name in pull.approvers)]
+        whole = "\n\n".join(part for part in (_subject(title), message.strip(), "\n".join(trailers)) if part)
+        new = self._objects.commit(base.commit, updates, Signature(record.author, by, self.now), whole)
+        self._merging.land(
+            Landing(
+                number=pull.number,
+                base=self.base_branch,
+                head=pull.head,
+                old=base.commit,
+                new=new,
+                by=by,
+                at=self.now,
+                approvers=pull.approvers,
+            )
+        )
+        return Applied(changed=True, pull=self.pull(pull.number))
+
+    def _finish_merge(self, landing: Landing) -> None:
+        record = next((one for one in self._store.all() if one.number == landing.number), None)
+        if record is None:
+            return
+        self._git.run("update-ref", _hidden(record.number), landing.head)
+        merged = replace(
+            record,
+            state=PullState.MERGED,
+            head=landing.head,
+            closed_at=landing.at,
+            closed_by=landing.by,
+            merge_commit=landing.new,
+            approvers=landing.approvers,
+        )
+        self._store.write(merged)
+        self._remove_branch(merged)
+
+    def _close(self, record: Record, by: str, comment: str) -> Applied:
+        pull = self.pull(record.number)
+        if pull.state is PullState.MERGED:
+            raise Conflict(f"#{pull.number} is merged; it cannot be closed")
+        if changed := pull.state is PullState.OPEN:
+            self._git.run("update-ref", _hidden(record.number), pull.head)
+            said = (Comment(by, self.now, comment),) if comment else ()
+            record = replace(
+                record,
+                state=PullState.CLOSED,
+                head=pull.head,
+                closed_at=self.now,
+                closed_by=by,
+                comments=record.comments + said,
+            )
+            self._store.write(record)
+        self._remove_branch(record)
+        return Applied(changed=changed, pull=self.pull(record.number))
+
+    def _remove_branch(self, pull: Record | PullRequest) -> None:
+        """Deletes the branch of a pull request that is over, unless somebody works on it."""
+        branch, number = pull.branch, pull.number
+        newest = max(record.number for record in self._store.all() if record.branch == branch)
+        if self._objects.heads().get(branch) == pull.head and newest == number and not self._trees.on(branch):
+            self._git.run("update-ref", "-d", f"refs/heads/{branch}", pull.head)
+
+    def _settle(self) -> None:
+        """Records what people did with git alone: merged a branch, or deleted it."""
+        heads, records, base = self._look()
+        for record in records:
+            if record.state is not PullState.OPEN:
+                continue
+            pull = self._reader.view(record, base, heads)
+            if pull.state is PullState.CLOSED:
+                self._store.write(replace(record, state=PullState.CLOSED, closed_at=self.now))
+            elif pull.state is PullState.MERGED:
+                commit = self._objects.first_landed(base.commit, pull.head)
+                self._store.write(
+                    replace(
+                        record,
+                        state=PullState.MERGED,
+                        head=pull.head,
+                        closed_at=self._objects.committed_at(commit),
+                        merge_commit=commit,
+                    )
+                )
+
+    def _look(self) -> tuple[Mapping[str, str], tuple[Record, ...], Base]:
+        """Branches and records of one moment, with the base commit."""
+        if self._folder.exists():
+            with self._lock():
+                self._merging.recover()
+                heads, records = self._objects.heads(), self._store.all()
+        else:
+            heads, records = self._objects.heads(), ()
+        tip = heads.get(self.base_branch)
+        if tip is None:
+            raise Unusable(
+                f"the branch {self.base_branch} has no commits; commit the first, or name another base branch"
+            )
+        return heads, tuple(record for record in records if record.base == self.base_branch), self._reader.at(tip)
+
+    def _tip(self) -> str:
+        return self._look()[2].commit
+
+    def _record(self, number: int) -> Record:
+        for record in self._store.all():
+            if record.number == number and record.base == self.base_branch:
+                return record
+        raise NotFound(f"there is no pull request #{number} to {self.base_branch}; `rollout-bot pulls list` shows all")
+
+    def _open_record(self, number: int) -> tuple[Record, PullRequest]:
+        record, pull = self._record(number), self.pull(number)
+        if pull.state is not PullState.OPEN:
+            raise Conflict(f"#{number} is {pull.state}, not open")
+        return record, pull
+
+    def _newest(self, branch: str) -> tuple[Record, PullRequest]:
+        numbers = [one.number for one in self._store.all() if one.branch == branch and one.base == self.base_branch]
+        if not numbers:
+            raise NotFound(f"there is no pull request of the branch {branch}; it has to be opened first")
+        return self._record(numbers[-1]), self.pull(numbers[-1])
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._lock():
+            self._merging.recover()
+            self._settle()
+            yield
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One run at a time; entering it again within a run is free. Raises ForgeError after half a minute."""
+        lock = self._file_lock
+        try:
+            self._folder.mkdir(exist_ok=True)
+            lock.acquire(timeout=_WAIT)
+        except TimeoutError:
+            raise ForgeError(
+                f"another run has held {lock.lock_file} for more than {_WAIT:g} s; end it or wait, then try again"
+            ) from None
+        except OSError as error:
+            raise ForgeError(f"{lock.lock_file}: cannot be locked: {error.strerror}; check its permissions") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _hidden(number: int) -> str:
+    return f"refs/rollout-bot/pulls/{number}"
+
+
+def _subject(title: str) -> str:
+    return " ".join(title.split()) or "Change"
+
+
+def _person(name: str) -> str:
+    person = name.strip().removeprefix("@")
+    if not person or not person.isprintable() or any(sign in person for sign in " /,="):
+        raise ForgeError(
+            f"{name!r:.80} is no user name; give a name or an e-mail address without spaces, such as alice"
+        )
+    return person
