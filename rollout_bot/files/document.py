@@ -17,8 +17,10 @@ _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ADVICE = (
     ("mapping values are not allowed", 'Put a text that contains ": " in quotes'),
+    ("tab character", "Indent with spaces"),
     ("cannot start any token", "Indent with spaces, and put a text that begins with @, %, ` or a tab in quotes"),
     ("did not find expected", "Look for a missing quote or bracket, or a wrong indentation, here or just above"),
+    ("expected ',' or", "Look for a missing quote, comma or bracket here or just above"),
     ("could not find expected ':'", "Look for a missing colon, quote or bracket here or just above"),
 )
 

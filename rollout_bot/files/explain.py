@@ -35,8 +35,9 @@ def _pattern(_validator: object, text: str, instance: object, _schema: object) -
 
 _Validator = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 _FORMATS = FormatChecker(formats=())
+# Whether null is allowed is for `type` to say.
 for _name, _reader in FORMATS.items():
-    _FORMATS.checks(_name, raises=Unreadable)(lambda value, read=_reader: read(value) is not None)
+    _FORMATS.checks(_name, raises=Unreadable)(lambda value, read=_reader: value is None or read(value) is not None)
 
 
 def explain(document: Document, schema: Schema, value: object, prefix: Path) -> list[Problem]:
@@ -132,7 +133,7 @@ def _hint(error: ValidationError) -> str:
         if allowed == "string" and isinstance(value, bool | int | float):
             return f'Put it in quotes: "{show(value)}"'
         if allowed == "integer" and isinstance(value, str) and re.fullmatch(r"[0-9]{1,9} ?%?", value):
-            return f"Write {value.rstrip(' %')}, without quotes or sign"
+            return f"Write {int(value.rstrip(' %'))}, without quotes or sign"
     if error.validator == "enum" and isinstance(value, str):
         near = difflib.get_close_matches(value, [each for each in schema["enum"] if isinstance(each, str)], 1)
         return f"Did you mean {near[0]}?" if near else ""

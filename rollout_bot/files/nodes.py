@@ -126,6 +126,8 @@ class Builder:
 
     def _key(self, event: yaml.Event, mapping: Node) -> str | None:
         """The key, or None where its value is to be read past."""
+        if not isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+            self._stop(event, "a key that is a mapping or a list", "keys that are texts")
         key = self._node(event).value
         if key == "<<" and not getattr(event, "style", None):
             self._note(event, "the merge key <<", "keys written out", "Copy the keys here")

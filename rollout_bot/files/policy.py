@@ -28,8 +28,8 @@ class SourceType(Protocol):
 def read_policy(text: bytes, file: str, *, sources: Callable[[str], SourceType] | None = None) -> Policy:
     """Reads and checks a policy. Raises InvalidFile with all its problems.
 
-    `sources` gives the source of a name, or raises LookupError whose argument completes "allowed: …", such as
-    "prometheus, web". Without it, of the `metrics` section only `source` is checked. `${NAME}` stays as it is:
+    `sources` gives the source of a name, or raises LookupError with a sentence that says why there is none, and which
+    there are. Without it, of the `metrics` section only `source` is checked. `${NAME}` stays as it is:
     see `environment.expand`.
     """
     document = parse(text, file)
@@ -51,8 +51,8 @@ def _metrics(document: Document, section: object, sources: Callable[[str], Sourc
     try:
         source = sources(name)
     except LookupError as error:
-        hint = "Is the package that brings it installed?"
-        return [document.problem(("metrics", "source"), show(name), str(error.args[0]), hint)]
+        reason = str(error.args[0]) if error.args else ""
+        return [document.problem(("metrics", "source"), show(name), "the name of an installed metrics source", reason)]
     settings = {key: value for key, value in section.items() if key != "source"}
     schema = {"additionalProperties": False, "type": "object", **source.schema}
     found = problems(document, schema, settings, ("metrics",))
@@ -76,9 +76,10 @@ def _outline(value: dict[str, Any]) -> Policy:
         fields = entry if isinstance(entry, dict) else {}
         name, percentage = fields.get("name"), fields.get("percentage")
         name = name if isinstance(name, str) else field_name(("stages", index))
-        if not isinstance(percentage, int) or isinstance(percentage, bool):
+        if isinstance(percentage, bool) or not isinstance(percentage, int | float):
             percentage = stages[-1].percentage if stages else 0
-        stages.append(Stage(name, percentage, timedelta(0), 1.0, requires_approval=False))
+        # A whole number may be written 10.0; what is not one has its problem already.
+        stages.append(Stage(name, int(percentage), timedelta(0), 1.0, requires_approval=False))
     return Policy("outline", tuple(stages), Metrics(""))
 
 

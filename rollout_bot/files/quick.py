@@ -42,6 +42,8 @@ def _satisfied(keyword: str, schema: Schema, value: object, root: Schema) -> boo
     if keyword == "$ref":
         return accepts(resolve(str(schema["$ref"]), root), value, root)
     check = _CHECKS.get(keyword)
+    if value is None and check and keyword not in ("type", "enum", "const"):
+        return True  # the other keywords speak of texts, numbers, lists and mappings only
     return check is not None and check(schema, value, root)
 
 
@@ -119,9 +121,7 @@ def _number(keyword: str, fits: Callable[[float, float], bool]) -> Callable[[Sch
     return check
 
 
-def _length(
-    keyword: str, kind: type[str | list[object]], least: bool
-) -> Callable[[Schema, object, Schema], bool]:
+def _length(keyword: str, kind: type[str | list[object]], least: bool) -> Callable[[Schema, object, Schema], bool]:
     def check(schema: Schema, value: object, _root: Schema) -> bool:
         bound = schema[keyword]
         if not isinstance(value, kind) or not isinstance(bound, int):
