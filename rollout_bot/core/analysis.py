@@ -52,7 +52,8 @@ def analyse(
         late = reasons.late(times.newest, since, now, _LATE * interval)
         blind = reasons.blind(course) if course.blind else ()
         return replace(verdict, outcome=Outcome.UNAVAILABLE, reasons=(late, *blind), healthy_since=None)
-    return replace(verdict, reasons=reasons.explain(verdict, course, since))
+    stretch = _total(times, verdict.regressing_since or since)
+    return replace(verdict, reasons=reasons.explain(verdict, course, since, stretch))
 
 
 def wilson(rate: Rate, noise: float) -> tuple[float, float] | None:
@@ -81,7 +82,7 @@ def _figures(course: Course, times: Timeline, notes: Sequence[str]) -> Verdict:
         reasons=(),
         limit=course.limit,
         stage=rate,
-        last_hour=_last_hour(samples),
+        last_hour=_total(times, samples[-1].end - timedelta(hours=1)) if samples else Rate(0.0, 0.0),
         lower=bounds[0] if bounds else None,
         upper=bounds[1] if bounds else None,
         regression=course.regression,
@@ -98,12 +99,10 @@ def _figures(course: Course, times: Timeline, notes: Sequence[str]) -> Verdict:
     )
 
 
-def _last_hour(samples: Sequence[Sample]) -> Rate:
-    if not samples:
-        return Rate(0.0, 0.0)
-    edge = samples[-1].end - timedelta(hours=1)
-    recent = [sample.enforced for sample in samples if sample.end > edge]
-    return Rate(sum(each.total for each in recent), sum(each.failed for each in recent))
+def _total(times: Timeline, after: datetime) -> Rate:
+    """Counts of the stage's intervals that end later than that."""
+    found = [entry.enforced for entry in times.stage if isinstance(entry, Sample) and entry.end > after]
+    return Rate(sum(each.total for each in found), sum(each.failed for each in found))
 
 
 def _regressing_since(course: Course, samples: Sequence[Sample]) -> datetime | None:

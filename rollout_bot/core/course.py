@@ -144,7 +144,8 @@ class Course:
     def forecast(self) -> Forecast | None:
         """What health still takes if every interval is like the average one so far; None if that never gets there."""
         rate = Rate(self.requests, self.failures).value
-        if rate is None or rate >= self.limit or self.outcome in (Outcome.HEALTHY, Outcome.REGRESSED):
+        settled = self.muted or self.outcome in (Outcome.HEALTHY, Outcome.REGRESSED)
+        if rate is None or rate >= self.limit or settled:
             return None
         typical = Counts(self.requests / self.intervals, self.failures / self.intervals)
         over, under = self._log_factors(typical)
@@ -152,7 +153,6 @@ class Course:
             return None
         ahead = copy.copy(self)
         ahead.over, ahead.under = copy.copy(self.over), copy.copy(self.under)
-        ahead.silent = 0
         for step in range(1, _HORIZON + 1):
             ahead.proving += typical.total
             ahead.over.play(over)

@@ -14,27 +14,28 @@ _SHOWN = 5
 _MANY = 1e6
 
 
-def explain(verdict: Verdict, course: Course, since: datetime) -> tuple[str, ...]:
-    """The reasons of a verdict on evidence that is not late."""
+def explain(verdict: Verdict, course: Course, since: datetime, stretch: Rate) -> tuple[str, ...]:
+    """The reasons of a verdict on evidence that is not late. `stretch` counts from `verdict.regressing_since` on."""
     if verdict.outcome is Outcome.UNAVAILABLE:
         return blind(course) if course.blind else tuple(_anew(verdict, course))
     if verdict.stage.value is None:
         return (_nothing(verdict, since),)
     if verdict.outcome is Outcome.REGRESSED:
-        return tuple(_regressed(verdict))
+        return tuple(_regressed(verdict, stretch))
     if verdict.outcome is Outcome.HEALTHY:
         return measured(verdict.stage, verdict.limit), f"{_health(verdict)}, {_regression(verdict)}"
     return measured(verdict.stage, verdict.limit), *_missing(verdict, course)
 
 
-def measured(rate: Rate, limit: float) -> str:
+def measured(rate: Rate, limit: float, when: str = "") -> str:
     """An error rate beside its limit."""
     if rate.value is None:
         return "no requests so far"
     text, allowed = percent(rate.value), percent(limit)
-    just = "just " if text == allowed and rate.value != limit else ""
-    side = f"{just}over" if rate.value > limit else f"{just}within"
-    failed = f"{text} of {amount(rate.requests, 'request')} failed ({count(rate.failures)})"
+    # "0.5 % … over the limit of 0.5 %" would read as a mistake.
+    just = "just " if text == allowed else ""
+    side = f"{just}over" if rate.value > limit else "exactly" if rate.value == limit else f"{just}within"
+    failed = f"{text} of {amount(rate.requests, 'request')} failed ({count(rate.failures)}){when}"
     return f"{failed}, {side} the limit of {allowed}"
 
 
@@ -56,7 +57,7 @@ def gaps(found: Sequence[Gap]) -> tuple[str, ...]:
     """A remark for each of the newest gaps, and how many there were before."""
     shown = tuple(_gap(gap) for gap in found[-_SHOWN:])
     rest = len(found) - len(shown)
-    return (*shown, f"and {rest} more before") if rest else shown
+    return (*shown, f"and {amount(rest, 'earlier gap')}") if rest else shown
 
 
 def _gap(gap: Gap) -> str:
@@ -77,17 +78,21 @@ def _nothing(verdict: Verdict, since: datetime) -> str:
     return f"no requests in {amount(verdict.intervals, 'interval')} {began}: nothing to judge by"
 
 
-def _regressed(verdict: Verdict) -> Iterator[str]:
-    yield measured(verdict.stage, verdict.limit)
-    if verdict.regressing_since:
-        yield f"failing since {moment(verdict.regressing_since)}; last hour: {_of(verdict.last_hour)}"
+def _regressed(verdict: Verdict, stretch: Rate) -> Iterator[str]:
+    began = verdict.regressing_since
+    if began and began != verdict.start:
+        yield measured(stretch, verdict.limit, f" since {moment(began)}")
+        yield f"since the stage began {_of(verdict.stage)}; in the last hour {_of(verdict.last_hour)}"
+    else:
+        yield measured(verdict.stage, verdict.limit)
+        yield f"in the last hour {_of(verdict.last_hour)}"
     yield _regression(verdict)
 
 
 def _of(rate: Rate) -> str:
     if rate.value is None:
         return "no requests"
-    return f"{percent(rate.value)} of {amount(rate.requests, 'request')} ({count(rate.failures)})"
+    return f"{percent(rate.value)} of {count(rate.requests)} ({count(rate.failures)})"
 
 
 def _missing(verdict: Verdict, course: Course) -> Iterator[str]:
