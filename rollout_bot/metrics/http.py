@@ -1,0 +1,217 @@
+"""One bounded exchange over HTTP: JSON comes back, or a reason that holds no secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+
+from rollout_bot.metrics.failures import (
+    ExchangeFailed,
+    failure_reason,
+    refused_constant,
+    status_reason,
+    unreadable,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+ATTEMPTS = 3
+"""Of one request, the first included; all of them are reads, so that repeating one is safe."""
+
+MAX_BYTES = 32 * 1024 * 1024
+_CHUNK = 64 * 1024
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a server is reached. `deadline` is in seconds for everything that one measurement asks."""
+
+    address: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    username: str | None = None
+    password: str | None = None
+    bearer: str | None = None
+    ca_file: str | None = None
+    deadline: float = 30.0
+    max_bytes: int = MAX_BYTES
+
+    def secrets(self) -> list[str]:
+        """Everything that must not appear in a message, the longest first."""
+        parts = urlsplit(self.address)
+        found = [self.password, self.bearer, parts.password, unquote(parts.password or "")]
+        found += [value for _, value in parse_qsl(parts.query)]
+        # Words too short to be credentials, such as a tenant called "1", would only garble the message.
+        found += [word for value in self.headers.values() for word in value.split() if len(word) >= 6]
+        pair = f"{self.username}:{self.password}".encode()
+        found += [base64.b64encode(pair).decode()] if self.password else []
+        found += [quote(secret, safe="") for secret in found if secret]
+        return sorted({secret for secret in found if secret}, key=len, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time for the deadline and the pauses; tests bring their own."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def address_fault(address: str) -> str | None:
+    """Why an address cannot be used, in words that do not repeat it; None if it can."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return "not a URL"
+    if parts.scheme not in ("http", "https"):
+        return "not an http:// or https:// URL"
+    return None if parts.hostname else "a URL without a host"
+
+
+class Client:
+    """Asks one server, within one deadline that begins when the client is made."""
+
+    def __init__(self, access: Access, clock: Clock | None = None) -> None:
+        self._access = access
+        self._clock = clock or Clock()
+        self._deadline = self._clock.monotonic() + access.deadline
+
+    def ask(self, method: Literal["GET", "POST"], path: str, parameters: Mapping[str, str]) -> object:
+        """The JSON document that the server answers; form-encoded parameters. Raises ExchangeFailed.
+
+        Retries what failed on the way or with 429 or 5xx, while the deadline allows. Redirects are not followed.
+        """
+        fault = address_fault(self._access.address)
+        if fault:
+            raise ExchangeFailed(
+                f"the address is {fault}; see its setting in the policy, and its variable if it has one"
+            )
+        try:
+            return self._attempts(method, path, parameters)
+        except ExchangeFailed as error:
+            reason = str(error)
+            for secret in self._access.secrets():
+                reason = reason.replace(secret, "***")
+            raise ExchangeFailed(reason) from None
+
+    def _attempts(self, method: str, path: str, parameters: Mapping[str, str]) -> object:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return _document(self._within_deadline(method, path, parameters))
+            except ExchangeFailed as error:
+                pause = error.retry_after if error.retry_after is not None else 0.5 * attempt
+                if not error.transient or attempt == ATTEMPTS or pause >= self._remaining():
+                    raise
+                self._clock.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _remaining(self) -> float:
+        return self._deadline - self._clock.monotonic()
+
+    def _within_deadline(self, method: str, path: str, parameters: Mapping[str, str]) -> bytes:
+        # A timeout of requests is per read and never fires on one byte a second, nor on a slow name server. A
+        # thread that is left behind ends with the connection or with the process.
+        box: list[bytes | ExchangeFailed] = []
+        abandoned = threading.Event()
+
+        def exchange() -> None:
+            try:
+                box.append(self._exchange(method, path, parameters, abandoned))
+            except ExchangeFailed as error:
+                box.append(error)
+            except Exception as error:  # noqa: BLE001 - a foreign error of any kind is translated here, or nowhere
+                box.append(failure_reason(error))
+
+        remaining = self._remaining()
+        if remaining > 0:
+            worker = threading.Thread(target=exchange, name="metrics-exchange", daemon=True)
+            worker.start()
+            worker.join(remaining)
+        abandoned.set()
+        if not box:
+            raise ExchangeFailed(f"no complete answer within {self._access.deadline:g} s (deadline)")
+        if isinstance(box[0], ExchangeFailed):
+            raise box[0]
+        return box[0]
+
+    def _exchange(self, method: str, path: str, parameters: Mapping[str, str], abandoned: threading.Event) -> bytes:
+        import requests
+
+        url, authentication = _target(self._access, path)
+        with requests.Session() as session:
+            answer = session.request(
+                method,
+                url,
+                params=dict(parameters) if method == "GET" else None,
+                data=dict(parameters) if method == "POST" else None,
+                headers={"Accept": "application/json", "Accept-Encoding": "gzip", **self._access.headers},
+                auth=authentication,
+                verify=self._access.ca_file or True,
+                allow_redirects=False,
+                stream=True,
+                timeout=self._access.deadline,
+            )
+            with answer:
+                body = _body(answer, self._access.max_bytes, abandoned)
+        if answer.status_code != requests.codes.ok:
+            raise _refusal(answer, body)
+        return body
+
+
+def _target(access: Access, path: str) -> tuple[str, Callable[[requests.PreparedRequest], requests.PreparedRequest]]:
+    """The URL without credentials, and what signs a request with them.
+
+    Signing here and always, because requests would else look for credentials in the URL and in ~/.netrc.
+    """
+    parts = urlsplit(access.address)
+    username, password = access.username, access.password
+    if username is None and parts.username is not None:
+        username, password = unquote(parts.username), unquote(parts.password or "")
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if access.bearer is not None:
+            request.headers["Authorization"] = f"Bearer {access.bearer}"
+        elif username is not None:
+            pair = f"{username}:{password or ''}".encode()
+            request.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        return request
+
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit((parts.scheme, host, parts.path.rstrip("/") + path if path else parts.path, parts.query, ""))
+    return url, sign
+
+
+def _body(answer: requests.Response, bound: int, abandoned: threading.Event) -> bytes:
+    body = bytearray()
+    for chunk in answer.iter_content(_CHUNK):
+        body += chunk
+        if len(body) > bound:
+            raise ExchangeFailed(f"the answer is larger than {bound} bytes (max_bytes)")
+        if abandoned.is_set():
+            raise ExchangeFailed("nobody waits for this answer any more")
+    return bytes(body)
+
+
+def _refusal(answer: requests.Response, body: bytes) -> ExchangeFailed:
+    wait = answer.headers.get("Retry-After", "")
+    return ExchangeFailed(
+        status_reason(answer.status_code, body),
+        transient=answer.status_code in _RETRIED,
+        retry_after=float(wait) if re.fullmatch(r"[0-9]{1,9}", wait) else None,
+    )
+
+
+def _document(body: bytes) -> object:
+    try:
+        return json.loads(body, parse_constant=refused_constant)
+    except (ValueError, RecursionError) as error:
+        raise unreadable(body, error) from None

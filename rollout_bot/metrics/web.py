@@ -1,0 +1,151 @@
+"""Counts per interval from any JSON over HTTP, picked out by JMESPath expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from rollout_bot.core.durations import parse_duration
+from rollout_bot.core.policy import Fault
+from rollout_bot.core.samples import Counts, Measurement, Unmeasured, Window
+from rollout_bot.metrics import connection
+from rollout_bot.metrics.failures import ExchangeFailed
+from rollout_bot.metrics.http import Client
+from rollout_bot.metrics.interface import Source, Surroundings
+from rollout_bot.metrics.table import Malformed, Row, check_order, measurement, parse_count, parse_time
+
+_EXPRESSIONS = ("rows", "time", "total", "failed")
+_LONGEST = 500
+"""Characters of an expression; the compiler recurses."""
+
+_EXPRESSION: Mapping[str, object] = {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+_PARAMETER: Mapping[str, object] = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
+
+
+class Web(Source):
+    """Source `web`: `rows` picks a list from the document, `time`, `total` and `failed` are picked from each row."""
+
+    schema: ClassVar[Mapping[str, object]] = {
+        "type": "object",
+        "properties": {
+            "url": {**connection.SECRET, "description": "Answers a GET with a JSON document."},
+            "rows": {**_EXPRESSION, "description": "JMESPath from the document to a list, one entry an interval."},
+            "time": {**_EXPRESSION, "description": "JMESPath from a row to the end of its interval."},
+            "total": {**_EXPRESSION, "description": "JMESPath from a row to its requests."},
+            "failed": {**_EXPRESSION, "description": "JMESPath from a row to its failures."},
+            "time_format": {"enum": ["rfc3339", "seconds", "milliseconds"], "default": "rfc3339"},
+            "time_is": {"enum": ["end", "start"], "default": "end", "description": "What `time` is of the interval."},
+            "parameters": {
+                "type": "object",
+                "description": "Names under which the URL is given the window.",
+                "properties": {"start": _PARAMETER, "end": _PARAMETER, "step": _PARAMETER},
+                "additionalProperties": False,
+            },
+            "scrape_delay": {**connection.DURATION, "default": "1m"},
+            **connection.PROPERTIES,
+        },
+        "required": ["url", *_EXPRESSIONS],
+        "additionalProperties": False,
+    }
+
+    def __init__(self, settings: Mapping[str, object], surroundings: Surroundings) -> None:
+        self._access = connection.access(settings, surroundings, "url")
+        self._expressions = {name: str(settings[name]) for name in _EXPRESSIONS}
+        self._format = str(settings.get("time_format", "rfc3339"))
+        self._starts = settings.get("time_is", "end") == "start"
+        parameters = settings.get("parameters", {})
+        self._parameters: Mapping[str, str] = parameters if isinstance(parameters, dict) else {}
+        self._delay = parse_duration(str(settings.get("scrape_delay", "1m")))
+
+    @classmethod
+    def faults(cls, settings: Mapping[str, object]) -> Iterator[Fault]:
+        yield from connection.connection_faults(settings, "url")
+        yield from connection.duration_faults(settings, "scrape_delay", least=0)
+        for name in _EXPRESSIONS:
+            text = settings.get(name)
+            if isinstance(text, str) and (why := _misfit(text)):
+                yield Fault((name,), f"{text!r}: {why}", "a JMESPath expression, such as data.buckets")
+
+    def queries(self) -> Mapping[str, str]:
+        return dict(self._expressions)
+
+    def samples(self, window: Window) -> Measurement | Unmeasured:
+        try:
+            document = Client(self._access).ask("GET", "", self._asked(window))
+            rows = [self._row(row, f"row {number}", window) for number, row in enumerate(self._rows(document), 1)]
+            rows.sort(key=lambda row: row.time)
+            check_order(rows, window.interval)
+            return measurement(rows, window, window.end - self._delay)
+        except (ExchangeFailed, Malformed) as error:
+            return Unmeasured(str(error))
+
+    def _asked(self, window: Window) -> dict[str, str]:
+        values = {
+            "start": self._written(window.start),
+            "end": self._written(window.end),
+            "step": f"{window.interval.total_seconds():g}",
+        }
+        return {name: values[key] for key, name in self._parameters.items()}
+
+    def _written(self, time: datetime) -> str:
+        if self._format == "rfc3339":
+            return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return f"{time.timestamp() * (1000 if self._format == 'milliseconds' else 1):.0f}"
+
+    def _rows(self, document: object) -> list[object]:
+        rows = self._pick("rows", document, "the document")
+        if not isinstance(rows, list):
+            raise Malformed(f"rows picks {_kind(rows)} from the document; allowed: a list")
+        return rows
+
+    def _row(self, row: object, place: str, window: Window) -> Row:
+        time = self._time(self._pick("time", row, place), f"{place}: time")
+        total, failed = (_count(self._pick(name, row, place), f"{place}: {name}") for name in ("total", "failed"))
+        return Row(place, time + window.interval if self._starts else time, Counts(total, failed))
+
+    def _pick(self, name: str, value: object, place: str) -> Any:
+        import jmespath
+        from jmespath.exceptions import JMESPathError
+
+        try:
+            return jmespath.search(self._expressions[name], value)
+        # Functions of the library raise Python's own errors for values that they do not expect.
+        except (JMESPathError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError):
+            raise Malformed(f"{name} cannot be evaluated in {place}") from None
+
+    def _time(self, value: object, place: str) -> datetime:
+        if self._format == "rfc3339":
+            if isinstance(value, str):
+                return parse_time(value, place)
+            raise Malformed(f"{place}: found {_kind(value)}; allowed: an RFC 3339 time, or set time_format")
+        number = _count(value, place) / (1000 if self._format == "milliseconds" else 1)
+        try:
+            return datetime.fromtimestamp(number, UTC)
+        except (OverflowError, ValueError, OSError):
+            raise Malformed(f"{place}: found {number:g}; allowed: {self._format} since 1970") from None
+
+
+def _count(value: object, place: str) -> float:
+    # repr() of a number gives what parse_count reads, or "nan", "inf" and "-1", which it refuses.
+    if isinstance(value, str):
+        return parse_count(value, place)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return parse_count(repr(value), place)
+    raise Malformed(f"{place}: found {_kind(value)}; allowed: a number")
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), "nothing")
+
+
+def _misfit(expression: str) -> str | None:
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        jmespath.compile(expression)
+    except (JMESPathError, RecursionError, ValueError) as error:
+        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return None
