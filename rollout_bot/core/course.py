@@ -83,10 +83,8 @@ class Course:
     def confirmed(self) -> bool:
         """Whether the trouble is still there. Intervals without a request are no recovery, so they do not count."""
         recent = self._recent
-        if not recent:
-            return False
         lasting = len(recent) == recent.maxlen and min(recent) > self.limit
-        return lasting or recent[-1] > _GLARING * self.limit
+        return lasting or (bool(recent) and recent[-1] > _GLARING * self.limit)
 
     @property
     def quiet(self) -> bool:

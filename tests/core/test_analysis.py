@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,7 @@ FINE, SLIGHT, BAD = (500.0, 1.0), (500.0, 6.0), (500.0, 60.0)
 NONE = (0.0, 0.0)
 
 
-def outcomes(stage: list[Interval]) -> list[Outcome]:
+def outcomes(stage: Sequence[Interval]) -> list[Outcome]:
     """The verdict at the end of each interval."""
     return [judge(measured(stage[: index + 1])).outcome for index in range(len(stage))]
 
@@ -110,6 +111,7 @@ def test_a_catastrophe_needs_no_second_interval() -> None:
 
 def test_silence_after_a_regression_is_no_recovery() -> None:
     assert outcomes([BAD, BAD, NONE, NONE])[1:] == [Outcome.REGRESSED] * 3
+    assert judge(measured([BAD, BAD, *[NONE] * 4])).reasons[1] == "in the last hour no requests"
 
 
 def test_how_many_intervals_confirm_is_a_setting() -> None:
