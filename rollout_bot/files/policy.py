@@ -28,9 +28,9 @@ class SourceType(Protocol):
 def read_policy(text: bytes, file: str, *, sources: Callable[[str], SourceType] | None = None) -> Policy:
     """Reads and checks a policy. Raises InvalidFile with all its problems.
 
-    `sources` gives the source of a name, or raises LookupError with a sentence that says why there is none, and which
-    there are. Without it, of the `metrics` section only `source` is checked. `${NAME}` stays as it is:
-    see `environment.expand`.
+    `sources` gives the source of a name, or raises LookupError(allowed) or LookupError(allowed, hint): the names there
+    are, as "prometheus, web", and a sentence on what is wrong with this one. Without it, of the `metrics` section only
+    `source` is checked. `${NAME}` stays as it is: see `environment.expand`.
     """
     document = parse(text, file)
     found = document.problems + problems(document, load("policy"))
@@ -51,8 +51,9 @@ def _metrics(document: Document, section: object, sources: Callable[[str], Sourc
     try:
         source = sources(name)
     except LookupError as error:
-        reason = str(error.args[0]) if error.args else ""
-        return [document.problem(("metrics", "source"), show(name), "the name of an installed metrics source", reason)]
+        allowed, hint, *_ = (*map(str, error.args), "", "")
+        allowed = allowed or "the name of an installed metrics source"
+        return [document.problem(("metrics", "source"), show(name), allowed, hint)]
     settings = {key: value for key, value in section.items() if key != "source"}
     schema = {"additionalProperties": False, "type": "object", **source.schema}
     found = problems(document, schema, settings, ("metrics",))

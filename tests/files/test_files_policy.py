@@ -59,7 +59,7 @@ class Recording:
 
 def sources(name: str) -> Recording:
     if name != "recording":
-        raise LookupError("Known are: recording, web")
+        raise LookupError("recording, web", "Is its package installed?")
     return Recording()
 
 
@@ -397,8 +397,7 @@ def test_what_may_be_a_secret_is_not_shown(settings: str, field: str, found: str
 def test_an_unknown_source_says_which_are_known() -> None:
     (line,) = complaints(MINIMAL.replace("recording", "prometeus"), sources)
     assert line == (
-        "policy.yaml:4:11: metrics.source: found 'prometeus'; allowed: the name of an installed metrics source. "
-        "Known are: recording, web"
+        "policy.yaml:4:11: metrics.source: found 'prometeus'; allowed: recording, web. Is its package installed?"
     )
 
 
