@@ -23,7 +23,7 @@ help: ## Lists the targets
 
 .PHONY: demo
 demo: $(VENV)/.runtime ## Carries a rollout from 10 % to 100 %, with one rollback; leaves it all in demo/
-	@$(BIN)/rollout-bot demo $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(SEED),--seed '$(SEED)')
+	@$(BIN)/rollout-bot demo guardian $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(SEED),--seed '$(SEED)')
 
 .PHONY: test
 test: $(VENV)/.dev ## Runs every test and checks that they cover the package

@@ -82,9 +82,10 @@ def open_forge(options: argparse.Namespace, now: datetime) -> LocalForge:
 
 def evaluator(options: argparse.Namespace, now: datetime, environment: Mapping[str, str] = os.environ) -> Evaluator:
     """Measures and judges as of `now`; relative paths of recordings start from the repository."""
+    from rollout_bot.checkout import Checkout
     from rollout_bot.evaluation import Evaluator
 
-    return Evaluator(now, options.repository, environment)
+    return Evaluator(now, Checkout(options.repository).root, environment)
 
 
 def person(options: argparse.Namespace) -> str:

@@ -247,7 +247,7 @@ def _advance(situation: Situation, above: Stage, reason: str, by: str, override:
     state = situation.state
     if override is None and situation.stage == OFF:
         reason = f"the cooldown is over; at 0 % nothing can be measured, so an owner decides to try {above.name} again"
-        override = Override((GateName.ANALYSIS,), reason, by)
+        override = Override((GateName.ANALYSIS.value,), reason, by)
     change = Change(ChangeKind.ADVANCE, state.stage, reason, by, situation.now)
     after = moved(state, above, change, freeze(situation))
     approval = _approval(situation, after, above, override)
@@ -304,7 +304,7 @@ def _requested_advance(situation: Situation, request: Request) -> Decision:
         return _refuse(f"{situation.stage.name} has regressed: {situation.verdict.reasons[0]}")
     if situation.state.hold is not None:
         return _refuse(f"{_hold_gate(situation).reason}; lift it first: rollout-bot resume {situation.policy.rollout}")
-    shut = tuple(gate.name for gate in gates(situation) if not gate.passed and gate.name in OVERRIDABLE)
+    shut = tuple(gate.name.value for gate in gates(situation) if not gate.passed and gate.name in OVERRIDABLE)
     override = Override(shut, request.reason, request.by) if shut else None
     return _advance(situation, above, request.reason, request.by, override)
 

@@ -137,10 +137,11 @@ def _open(
         files[approval_file] = texts.approval(proposal.approval)
     text = texts.pull(situation, decision)
     gate = judge_proposal(situation, proposal)
-    yield OpenPull(branch, snapshot.base, files, text.title, text.body, _labels(proposal), after)
+    message = texts.commit(proposal)
+    yield OpenPull(branch, snapshot.base, files, text.title, text.body, message, _labels(proposal), after)
     yield SetGate(branch, None, gate)
     if proposal.approval is None and gate.state is GateState.SUCCESS:
-        yield MergePull(branch, None, text.title, texts.commit(proposal))
+        yield MergePull(branch, None, text.title, message)
 
 
 def _labels(proposal: Proposal) -> tuple[str, ...]:

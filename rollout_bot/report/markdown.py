@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from rollout_bot.core.wording import one_line
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_AT_START = re.compile(r"^(\s*\d*)([-+.)=])")
 _SKIP = re.compile(r"\[\s*(skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\s*\]", re.IGNORECASE)
 _SKIP_TRAILER = re.compile(r"skip-checks\s*:", re.IGNORECASE)
 _ZERO_WIDTH = "\u200b"
@@ -21,7 +22,7 @@ def plain(text: str) -> str:
 
 def escape(text: str) -> str:
     """For Markdown: shown as it is, on one line, with no link, mention, HTML or formatting of its own."""
-    escaped = _SPECIAL.sub(r"\\\1", plain(text))
+    escaped = _AT_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain(text)))
     # A bare address would become a link by itself.
     return re.sub(r"(?i)\b(https?|ftp|mailto)(:)", rf"\1{_ZERO_WIDTH}\2", escaped).replace("www.", f"www{_ZERO_WIDTH}.")
 

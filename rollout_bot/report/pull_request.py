@@ -65,7 +65,7 @@ def _body(situation: Situation, decision: Decision, proposal: Proposal) -> Itera
     yield f"**{_headline(situation, kind)}**"
     if proposal.state.change.by != situation.actor:
         yield f"Asked for by {escape(proposal.state.change.by)}: {escape(proposal.state.change.reason)}"
-    yield _evidence(situation.verdict)
+    yield _evidence(situation.verdict, skip=kind is ChangeKind.ADVANCE)
     if kind is ChangeKind.ADVANCE:
         yield from _advance(situation, decision, proposal)
     else:
@@ -84,7 +84,8 @@ def _headline(situation: Situation, kind: ChangeKind) -> str:
     return f"{escape(stage.name)} ({stage.percentage} %) is {verdict.outcome}: {escape(verdict.reasons[0])}"
 
 
-def _evidence(verdict: Verdict) -> str:
+def _evidence(verdict: Verdict, *, skip: bool) -> str:
+    """The figures, and the reasons; `skip` leaves out the first of them, where the headline has said it."""
     stage, hour = verdict.stage, verdict.last_hour
     bounds = "–"
     if verdict.lower is not None and verdict.upper is not None:
@@ -93,10 +94,9 @@ def _evidence(verdict: Verdict) -> str:
         ("this stage", _rate(stage.value), bounds, percent(verdict.limit), _of(stage.failures, stage.requests)),
         ("last hour", _rate(hour.value), "–", percent(verdict.limit), _of(hour.failures, hour.requests)),
     ]
-    lines = [table(("", "error rate", "likely between", "limit", "failed of requests"), rows)]
-    lines.extend(f"- {escape(reason)}" for reason in verdict.reasons)
-    lines.extend(f"- {escape(note)}" for note in verdict.notes)
-    return lines[0] + "\n\n" + "\n".join(lines[1:])
+    figures = table(("", "error rate", "likely between", "limit", "failed of requests"), rows)
+    remarks = [f"- {escape(each)}" for each in (*verdict.reasons[skip:], *verdict.notes)]
+    return "\n\n".join((figures, "\n".join(remarks))).strip()
 
 
 def _rate(value: float | None) -> str:
@@ -130,11 +130,13 @@ def _consequences(situation: Situation, to: Stage, *, needs_owner: bool) -> str:
         else "The bot merges this itself: nobody needs to approve."
     )
     before, after = f"{escape(here.name)} ({here.percentage} %)", f"{escape(to.name)} ({to.percentage} %)"
-    stay, limit = duration(to.duration), percent(to.max_error_rate)
+    limit = percent(to.max_error_rate)
+    last = situation.policy.above(to) is None
+    stay = "it stays watched" if last else f"it stays there for at least {duration(to.duration)}"
     hold, rollback = f"`rollout-bot hold {name}`", f"`rollout-bot rollback {name}`"
     lines = (
         f"**Merging** moves {escape(name)} from {before} to {after} with the next deployment. {merging}",
-        f"**Afterwards** it stays there for at least {stay}; it is rolled back if over {limit} are shown to fail.",
+        f"**Afterwards** {stay}; it is rolled back if over {limit} are shown to fail.",
         "**What stops it**: the status `rollout/gate` turns red as soon as the evidence is not healthy any more.",
         f"**To say no**, close this pull request. To wait: {hold}. To go back later: {rollback}.",
     )
