@@ -12,9 +12,9 @@ from rollout_bot.core.repository import GateStatus
 class OpenPull:
     """One commit on a new branch, made from `base`, and its pull request.
 
-    `files` are whole texts by path; `message` is the commit's, below its title, for whoever merges it. `base` may have moved on since: the merge compares the files themselves. `after`
-    is the number of the newest closed pull request of this branch that the plan knew of (0: none): a newer one means
-    that somebody was faster.
+    `files` are whole texts by path; `message` is the commit's, below its title, for whoever merges it. `base` may have
+    moved on since: the merge compares the files themselves. `after` is the number of the newest closed pull request of
+    this branch that the plan knew of (0: none): a newer one means that somebody was faster.
     """
 
     branch: str

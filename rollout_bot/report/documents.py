@@ -162,7 +162,8 @@ def action_document(action: Action) -> Json:
     match action:
         case OpenPull():
             return {"action": "open_pull", "branch": action.branch, "base": action.base, "title": action.title,
-                    "body": action.body, "message": action.message, "files": dict(action.files), "labels": list(action.labels)}  # fmt: skip
+                    "body": action.body, "message": action.message, "files": dict(action.files),
+                    "labels": list(action.labels)}  # fmt: skip
         case UpdatePull():
             return {"action": "update_pull", "number": action.number, "title": action.title, "body": action.body}
         case SetGate():
