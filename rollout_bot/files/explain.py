@@ -118,6 +118,8 @@ def _found(error: ValidationError) -> str:
     value: Any = error.instance
     if error.validator in ("minItems", "maxItems"):
         return f"{len(value)} entries" if value else "an empty list"
+    if error.validator in ("anyOf", "oneOf") and isinstance(value, dict):
+        return f"the keys {', '.join(value)}" if value else "an empty mapping"
     if error.validator == "maxLength":
         return f"a text of {len(value)} characters"
     return show(value)
