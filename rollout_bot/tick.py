@@ -203,7 +203,7 @@ def _apply(forge: Forge, record: RolloutRecord, actions: Iterable[Action]) -> tu
         steps.append(step)
         if after is not None and isinstance(action, OpenPull):
             heads[action.branch] = after.head
-        if after is not None and isinstance(action, OpenPull | MergePull):
+        if after is not None and (pull is None or isinstance(action, OpenPull) or after.number == pull.number):
             pull = after
         if step.error is not None:
             break

@@ -44,7 +44,7 @@ class Course:
         self._recent: deque[float] = deque(maxlen=max(1, settings.confirm_intervals))
         per_day = timedelta(days=1) / interval
         self._over_effects, self._under_effects = OVER.within(limit), UNDER.within(limit)
-        self._bars = bars = 1 / (1 - settings.confidence), 1 / (1 - settings.promote_confidence)
+        self._bars = bars = _bar(settings.confidence), _bar(settings.promote_confidence)
         self.over = Mixture(self._over_effects, per_day=per_day, cap=1e6 * bars[0])
         self.under = Mixture(self._under_effects, per_day=per_day, cap=10 * bars[1])
 
@@ -61,10 +61,13 @@ class Course:
     @property
     def outcome(self) -> Outcome:
         """What follows from the evidence so far, however old it is."""
-        if self.blind:
+        if self.last_gap is not None and self._since_gap == 0:
             return Outcome.UNAVAILABLE
+        # A gap before the newest interval must not hide what that interval shows.
         if self.regressed:
             return Outcome.REGRESSED
+        if self.blind:
+            return Outcome.UNAVAILABLE
         # Here, before health, `shared` finds its place once there is a baseline to share trouble with.
         if self.healthy:
             return Outcome.HEALTHY
@@ -164,3 +167,8 @@ class Course:
         excess = self.noise.excess(counts.total)
         given = self.limit, counts.total, counts.failed, excess
         return against_limit(self._over_effects.ratios, *given), against_limit(self._under_effects.ratios, *given)
+
+
+def _bar(confidence: float) -> float:
+    """The capital that a fair bet reaches with a chance of at most 1 − confidence (Ville's inequality)."""
+    return round(1 / (1 - confidence), 6)

@@ -236,11 +236,15 @@ def test_unmeasured_keeps_its_reason() -> None:
 
 
 def test_a_gap_among_the_newest_two_is_unavailable() -> None:
-    for stage in ([*[FINE] * 10, "timeout"], [*[FINE] * 10, "timeout", FINE], [*[BAD] * 3, "timeout", BAD]):
+    for stage in ([*[FINE] * 10, "timeout"], [*[FINE] * 10, "timeout", FINE], [*[BAD] * 3, "timeout"]):
         verdict = judge(measured(stage))
         assert verdict.outcome is Outcome.UNAVAILABLE
         assert verdict.reasons[0].startswith("no data from 2026-11-23 ")
         assert verdict.reasons[0].endswith(" UTC (timeout)")
+
+
+def test_a_gap_does_not_hide_a_regression_that_the_newest_interval_shows() -> None:
+    assert judge(measured([*[BAD] * 3, "timeout", BAD])).outcome is Outcome.REGRESSED
 
 
 def test_after_a_gap_health_is_shown_anew() -> None:

@@ -129,8 +129,10 @@ def test_the_capitals_are_those_of_the_plain_formula(stage: list[tuple[int, floa
         plain(data, limit, OVER.ratios, OVER.weights, 0.6),
         plain(data, limit, UNDER.ratios, UNDER.weights, 0.8),
     )
-    assert verdict.regression.capital == pytest.approx(min(over, 1e8), rel=1e-6)
     # Once the cap has cut it, the past weighs less than in the formula.
+    assert verdict.regression.capital <= over * (1 + 1e-6)
+    if all(plain(data[: n + 1], limit, OVER.ratios, OVER.weights, 0.6) < 1e8 for n in range(len(data))):
+        assert verdict.regression.capital == pytest.approx(over, rel=1e-6)
     assert verdict.health.capital <= under * (1 + 1e-6)
     if all(plain(data[: n + 1], limit, UNDER.ratios, UNDER.weights, 0.8) < 200 for n in range(len(data))):
         assert verdict.health.capital == pytest.approx(under, rel=1e-6)
