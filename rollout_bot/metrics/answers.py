@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 from typing import Any
 
 from rollout_bot.metrics.counters import Series
@@ -50,7 +51,7 @@ def _series(entry: object) -> Series:
     if not all(isinstance(value, str) for value in labels.values()):
         raise ExchangeFailed("a series of the answer has labels that are no text")
     samples = [_sample(pair) for pair in values]
-    if any(later[0] <= earlier[0] for earlier, later in zip(samples, samples[1:], strict=False)):
+    if any(later[0] <= earlier[0] for earlier, later in pairwise(samples)):
         raise ExchangeFailed("the samples of a series are not in order of time")
     return Series(labels, samples)
 

@@ -27,7 +27,7 @@ def failure_reason(error: Exception) -> ExchangeFailed:
     import requests
 
     if isinstance(error, requests.exceptions.InvalidHeader | UnicodeError):
-        return ExchangeFailed("a header or credential holds characters that HTTP does not allow, such as a line break")
+        return ExchangeFailed("a header, ours or the server's, holds what HTTP does not allow, such as a line break")
     if isinstance(error, requests.exceptions.SSLError):
         certificate = _cause(error, ssl.SSLCertVerificationError)
         why = getattr(certificate, "verify_message", "") or "handshake failed"

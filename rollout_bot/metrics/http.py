@@ -44,17 +44,22 @@ class Access:
     deadline: float = 30.0
     max_bytes: int = MAX_BYTES
 
+    def credentials(self) -> tuple[str, str] | None:
+        """Name and password for basic authentication: the configured ones, else those in the address."""
+        parts = urlsplit(self.address)
+        if self.username is None and parts.username is not None:
+            return unquote(parts.username), unquote(parts.password or "")
+        return None if self.username is None else (self.username, self.password or "")
+
     def secrets(self) -> list[str]:
         """Everything that must not appear in a message, the longest first."""
         parts = urlsplit(self.address)
-        found = [self.password, self.bearer, parts.password, unquote(parts.password or "")]
-        found += [value for _, value in parse_qsl(parts.query)]
+        name, password = self.credentials() or ("", "")
+        found = [password, self.bearer or "", parts.password or "", *(value for _, value in parse_qsl(parts.query))]
+        found.append(base64.b64encode(f"{name}:{password}".encode()).decode() if name else "")
         # Words too short to be credentials, such as a tenant called "1", would only garble the message.
-        found += [word for value in self.headers.values() for word in value.split() if len(word) >= 6]
-        pair = f"{self.username}:{self.password}".encode()
-        found += [base64.b64encode(pair).decode()] if self.password else []
-        found += [quote(secret, safe="") for secret in found if secret]
-        return sorted({secret for secret in found if secret}, key=len, reverse=True)
+        found += [word for value in (name, *self.headers.values()) for word in value.split() if len(word) >= 6]
+        return sorted({*filter(None, found), *(quote(each, safe="") for each in found if each)}, key=len, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +178,14 @@ def _target(access: Access, path: str) -> tuple[str, Callable[[requests.Prepared
     Signing here and always, because requests would else look for credentials in the URL and in ~/.netrc.
     """
     parts = urlsplit(access.address)
-    username, password = access.username, access.password
-    if username is None and parts.username is not None:
-        username, password = unquote(parts.username), unquote(parts.password or "")
+    credentials = access.credentials()
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         if access.bearer is not None:
             request.headers["Authorization"] = f"Bearer {access.bearer}"
-        elif username is not None:
-            pair = f"{username}:{password or ''}".encode()
-            request.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        elif credentials is not None:
+            pair = base64.b64encode(":".join(credentials).encode()).decode()
+            request.headers["Authorization"] = f"Basic {pair}"
         return request
 
     host = parts.netloc.rpartition("@")[2]

@@ -16,7 +16,7 @@ from rollout_bot.core.samples import Measurement, Unmeasured, Window
 from rollout_bot.metrics import connection
 from rollout_bot.metrics.answers import matrix
 from rollout_bot.metrics.counters import Series, Tally, arrivals_after_gaps, first_seen, measured, tally
-from rollout_bot.metrics.failures import ExchangeFailed
+from rollout_bot.metrics.failures import ExchangeFailed, readable
 from rollout_bot.metrics.http import Client
 from rollout_bot.metrics.interface import Source, Surroundings
 from rollout_bot.metrics.intervals import Grid
@@ -198,12 +198,14 @@ def _expression_faults(key: str, text: str) -> Iterator[Fault]:
     try:
         parse_query(text.replace(INTERVAL, "900s"))
     except Malformed as error:
-        yield Fault((key,), f"{text!r}: {error}", f"a PromQL expression; {INTERVAL} stands for the interval")
+        yield Fault(
+            (key,), f"{readable(repr(text))}: {error}", f"a PromQL expression; {INTERVAL} stands for the interval"
+        )
         return
     if hides_absence(text):
         yield Fault(
             (key,),
-            f"{text!r}: `or vector(…)` turns missing data into a number",
+            f"{readable(repr(text))}: `or vector(…)` turns missing data into a number",
             "the expression without it; failed_absent says what an absent `failed` means",
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollout_bot.core.policy import Fault
+from rollout_bot.metrics.failures import readable
 
 LONGEST = 2_000
 """Characters of a query. The parser recurses and dies with the process on some tens of thousands."""
@@ -112,4 +113,4 @@ def selector_faults(settings: Mapping[str, object]) -> Iterator[Fault]:
             parse_selector(text)
         except Malformed as error:
             allowed = 'a plain selector that PromQL understands, such as requests_total{cohort="enforced"}'
-            yield Fault((name,), f"{text!r}: {error}", allowed)
+            yield Fault((name,), f"{readable(repr(text))}: {error}", allowed)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from rollout_bot.core.durations import format_duration
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Window
 from rollout_bot.metrics.intervals import merged
 
@@ -58,7 +59,7 @@ def check_order(rows: Iterable[Row], interval: timedelta) -> None:
         if previous is not None and row.time - previous.time < interval:
             raise Malformed(
                 f"{row.place}: {row.time.isoformat()} after {previous.time.isoformat()}; "
-                f"allowed: rising times, at least the policy's interval ({interval}) apart"
+                f"allowed: rising times, at least the policy's interval ({format_duration(interval)}) apart"
             )
         previous = row
 
@@ -104,9 +105,10 @@ def _row(fields: list[str], place: str, width: int) -> Row:
 def parse_time(text: str, place: str) -> datetime:
     """An RFC 3339 time with its zone. Raises Malformed."""
     try:
-        if _TIME.fullmatch(text):
+        # Years at which adding or taking an interval cannot overflow.
+        if _TIME.fullmatch(text) and "1970" <= text[:4] <= "9000":
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
     raise Malformed(f"{place}: found {_shown(text)}; allowed: a time with its zone, such as 2026-11-23T09:15:00Z")
 

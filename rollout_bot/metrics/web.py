@@ -19,6 +19,9 @@ _EXPRESSIONS = ("rows", "time", "total", "failed")
 _LONGEST = 500
 """Characters of an expression; the compiler recurses."""
 
+_LATEST = 1e11
+"""Seconds since 1970 that still leave room before the end of the calendar."""
+
 _EXPRESSION: Mapping[str, object] = {"type": "string", "minLength": 1, "maxLength": _LONGEST}
 _PARAMETER: Mapping[str, object] = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}
 
@@ -120,10 +123,9 @@ class Web(Source):
                 return parse_time(value, place)
             raise Malformed(f"{place}: found {_kind(value)}; allowed: an RFC 3339 time, or set time_format")
         number = _count(value, place) / (1000 if self._format == "milliseconds" else 1)
-        try:
-            return datetime.fromtimestamp(number, UTC)
-        except (OverflowError, ValueError, OSError):
-            raise Malformed(f"{place}: found {number:g}; allowed: {self._format} since 1970") from None
+        if number > _LATEST:
+            raise Malformed(f"{place}: found {number:g} s; allowed: {self._format} since 1970")
+        return datetime.fromtimestamp(number, UTC)
 
 
 def _count(value: object, place: str) -> float:

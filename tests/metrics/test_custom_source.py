@@ -1,0 +1,61 @@
+"""The example of the documentation works as it stands, found as any other package's source is."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from rollout_bot.core.samples import Counts, Measurement, Sample, Unmeasured, Window
+from rollout_bot.metrics import registry
+from rollout_bot.metrics.interface import Source, Surroundings
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+STEP = timedelta(minutes=15)
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Source]]:
+    """The example, installed with the very lines that its own text gives."""
+    text = (EXAMPLES / "custom_source.py").read_text()
+    entry = re.search(r'^ +(sqlite) = "(\S+)"$', text, re.MULTILINE)
+    assert entry
+    info = tmp_path / "site" / "custom_source-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: custom-source\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[rollout_bot.metrics]\n{entry[1]} = {entry[2]}\n")
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.syspath_prepend(info.parent)
+    registry.forget()
+    yield registry.find("sqlite")
+    registry.forget()
+
+
+def test_the_example_measures(source: type[Source], tmp_path: Path) -> None:
+    Draft202012Validator.check_schema(source.schema)
+    with closing(sqlite3.connect(tmp_path / "requests.db")) as database, database:
+        database.execute("CREATE TABLE requests (time REAL, failed INTEGER)")
+        rows = [(START.timestamp() + second, second % 10 == 0) for second in range(0, 900, 3)]
+        database.executemany("INSERT INTO requests VALUES (?, ?)", rows)
+    made = source({"path": "requests.db"}, Surroundings(tmp_path))
+    result = made.samples(Window(START, START + 2.5 * STEP, STEP))
+    assert result == Measurement(
+        (Sample(START, START + STEP, Counts(300, 30)), Sample(START + STEP, START + 2 * STEP, Counts(0, 0)))
+    )
+
+
+def test_the_example_reports_what_it_cannot_read(source: type[Source], tmp_path: Path) -> None:
+    result = source({"path": "none.db"}, Surroundings(tmp_path)).samples(Window(START, START + STEP, STEP))
+    assert isinstance(result, Unmeasured)
+
+
+def test_every_source_has_a_valid_schema() -> None:
+    for name in ("prometheus", "web", "recording"):
+        Draft202012Validator.check_schema(registry.find(name).schema)

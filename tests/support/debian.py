@@ -1,0 +1,42 @@
+"""Programs of Debian packages for tests: from PATH, else unpacked into a cache folder, without root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock
+
+
+def cache_folder() -> Path:
+    """`ROLLOUT_BOT_CACHE`, else `.cache` in the project."""
+    return Path(os.environ.get("ROLLOUT_BOT_CACHE") or Path(__file__).parents[2] / ".cache").resolve()
+
+
+def executable(package: str, name: str) -> Path:
+    """The program `name` of a package, such as ("prometheus", "promtool"); downloads the package once."""
+    found = shutil.which(name)
+    if found:
+        return Path(found)
+    folder = cache_folder() / "debian" / package
+    program = folder / "usr" / "bin" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Several workers of one test run must not download and unpack at once.
+    with FileLock(f"{folder}.lock", timeout=300):
+        if not program.exists():
+            _unpack(package, folder)
+    return program
+
+
+def _unpack(package: str, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        work = Path(temporary)
+        subprocess.run(["apt-get", "download", package], cwd=work, check=True, capture_output=True, timeout=240)
+        (archive,) = work.glob("*.deb")
+        subprocess.run(["dpkg", "-x", archive, work / "root"], check=True, capture_output=True, timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
+        # Renamed when complete, so that a run cut short leaves nothing that looks finished.
+        (work / "root").rename(folder)
