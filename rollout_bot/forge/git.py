@@ -61,6 +61,8 @@ class Git:
             )
         except subprocess.TimeoutExpired:
             raise GitFailed(arguments[0], 1, f"no answer within {_SECONDS:g} s") from None
+        except ValueError as error:
+            raise GitFailed(arguments[0], 1, str(error)) from None
         except OSError as error:
             raise _cannot_start(error) from None
         if done.returncode:
@@ -138,8 +140,11 @@ def one_line(message: bytes) -> str:
 
 
 def listed(values: Iterable[str]) -> bytes:
-    """Input for a command that reads values each ended by NUL."""
-    return b"".join(raw(value) + b"\0" for value in values)
+    """Input for a command that reads values each ended by NUL. Raises ForgeError where a value holds one itself."""
+    parts = [raw(value) for value in values]
+    if bad := next((part for part in parts if b"\0" in part), None):
+        raise ForgeError(f"{bad!r:.200} holds a NUL, which no name in git can")
+    return b"".join(part + b"\0" for part in parts)
 
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:

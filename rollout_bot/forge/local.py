@@ -122,7 +122,7 @@ class LocalForge(Desk):
         person = _person(by)
         with self._changing():
             record, pull = self._open_record(number)
-            return self._land(record, pull, person, pull.title, pull.body)
+            return self._land(record, pull, person, record.title, record.message)
 
     def close(self, number: int, by: str, comment: str = "") -> Applied:
         """A person's refusal: closes without merging and deletes the branch. Raises Conflict if it is merged."""
@@ -155,6 +155,7 @@ class LocalForge(Desk):
             body=action.body,
             state=PullState.OPEN,
             opened_at=self.now,
+            message=action.message,
             labels=action.labels,
         )
         self._store.write(record)
@@ -190,7 +191,12 @@ class LocalForge(Desk):
         if all(present.get(path) == entry for path, entry in updates.items()):
             raise Conflict(f"{action.branch} would change nothing: {self.base_branch} holds the same content")
         who = Signature(self.actor, self.actor, self.now)
-        return self._objects.commit(action.base, updates, who, f"{_subject(action.title)}\n\n{action.body}")
+        head = self._objects.commit(action.base, updates, who, f"{_subject(action.title)}\n\n{action.message}")
+        # Git passes over names that no work tree could hold, such as .git/config, without an error.
+        made = self._objects.changes(action.base, head)
+        if lost := [path for path, entry in updates.items() if present.get(path) != entry and path not in made]:
+            raise ForgeError(f"{shown(lost[0])!r} cannot be a path in a repository; choose another")
+        return head
 
     def _point(self, branch: str, head: str, old: str | None, number: int) -> None:
         """Sets the branch, replacing what a killed run left, and a hidden reference that keeps the head for later."""
@@ -276,7 +282,7 @@ class LocalForge(Desk):
 
 
 def _subject(title: str) -> str:
-    return " ".join(title.split()) or "Change"
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in title).split()) or "Change"
 
 
 def _person(name: str) -> str:

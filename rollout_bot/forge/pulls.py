@@ -35,8 +35,9 @@ class Comment:
 class Record:
     """A pull request as it is kept.
 
-    `head` is the commit it was opened with, and once it is merged or closed, its last one. `statuses` holds the gate by
-    the head it was set on. `merge_commit` and `approvers` (those whose approval counted) are set by the merge.
+    `head` is the commit it was opened with, and once it is merged or closed, its last one. `message` is for the merge
+    commit, below the title. `statuses` holds the gate by the head it was set on. `merge_commit` and `approvers` (those
+    whose approval counted) are set by the merge.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Record:
     body: str
     state: PullState
     opened_at: datetime
+    message: str = ""
     labels: tuple[str, ...] = ()
     approvals: tuple[Approval, ...] = ()
     statuses: Mapping[str, GateStatus] = field(default_factory=dict)
@@ -150,6 +152,7 @@ def _record(data: Any) -> Record:
         body=_text(data["body"]),
         state=PullState(data["state"]),
         opened_at=_time(data["opened_at"]),
+        message=_text(data["message"]),
         labels=_texts(data["labels"]),
         approvals=tuple(
             Approval(_text(item["by"]), _text(item["head"]), _time(item["at"])) for item in data["approvals"]
