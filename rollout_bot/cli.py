@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rollout_bot.commands import demo, init, percentage, requests, status, tick, validate
+from rollout_bot.commands import demo, init, percentage, pulls, requests, status, tick, validate
 from rollout_bot.commands.common import Help
 from rollout_bot.commands.exits import BUG, FAILED, INTERRUPTED, INVALID, USAGE, UsageError
 
-_COMMANDS = (init, validate, tick, status, requests, percentage, demo)
+_COMMANDS = (init, validate, tick, status, requests, pulls, percentage, demo)
 
 _EPILOG = """\
 begin with:
