@@ -1,0 +1,190 @@
+"""`rollout-bot pulls`: the pull requests of the local forge, for people."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rollout_bot.commands.common import (
+    Command,
+    Help,
+    Subparsers,
+    add_dry_run,
+    add_format,
+    add_now,
+    command,
+    now_of,
+    open_forge,
+    print_json,
+)
+from rollout_bot.commands.exits import DONE, FAILED, UsageError
+
+if TYPE_CHECKING:
+    from rollout_bot.core.repository import PullRequest
+    from rollout_bot.forge.local import LocalForge
+    from rollout_bot.forge.pulls import Comment
+
+_EXAMPLES = """\
+examples:
+  rollout-bot pulls list                       what is open
+  rollout-bot pulls show 3                     what it changes, and what it still needs
+  rollout-bot pulls approve 3 --as alice       as a code owner
+  rollout-bot pulls merge 3 --as alice         under the same rules as the bot
+  rollout-bot pulls close 3 --as alice --comment "not before the holidays"
+"""
+
+
+def add(commands: Subparsers) -> None:
+    summary = "list, show, approve, merge and close pull requests of a local repository"
+    parser = commands.add_parser(
+        "pulls", help=summary, description=summary.capitalize() + ".", epilog=_EXAMPLES, formatter_class=Help
+    )
+    parts = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = command(parts, "list", _list, "list pull requests", _EXAMPLES)
+    listing.add_argument("--state", choices=("open", "merged", "closed", "all"), default="open", help="(default: open)")
+    showing = command(parts, "show", _show, "show one: text, reviews, what it needs, its diff", _EXAMPLES)
+    showing.add_argument("number", type=_number, metavar="NUMBER", help="the pull request")
+    for each in (listing, showing):
+        add_now(each)
+        add_format(each)
+    _action(parts, "approve", _approve, "approve its present head")
+    _action(parts, "merge", _merge, "merge it, if owners and gate allow")
+    closing = _action(parts, "close", _close, "close it without a merge: a refusal")
+    closing.add_argument("--comment", default="", metavar="TEXT", help="why")
+
+
+def _action(parts: Subparsers, name: str, run: Command, summary: str) -> argparse.ArgumentParser:
+    parser = command(parts, name, run, summary, _EXAMPLES)
+    parser.add_argument("number", type=_number, metavar="NUMBER", help="the pull request")
+    parser.add_argument("--as", dest="person", metavar="NAME", help="who does it (required)")
+    add_now(parser)
+    add_dry_run(parser)
+    return parser
+
+
+def _number(text: str) -> int:
+    digits = text.removeprefix("#")
+    if not (digits.isascii() and digits.isdigit() and 0 < len(digits) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a pull request; allowed: 3 or #3")
+    return int(digits)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from rollout_bot.core.repository import PullState
+
+    forge = open_forge(options, now_of(options))
+    pulls = forge.pulls(None if options.state == "all" else PullState(options.state))
+    if options.format == "json":
+        print_json([_document(pull) for pull in pulls])
+        return DONE
+    for pull in pulls:
+        print(f"#{pull.number:<4} {pull.state:<7} {_line(pull.title)}  ({_line(pull.branch)}, {_needs(pull)})")
+    if not pulls:
+        print("no pull requests" if options.state == "all" else f"no {options.state} pull requests")
+    return DONE
+
+
+def _show(options: argparse.Namespace) -> int:
+    forge = open_forge(options, now_of(options))
+    pull, comments = forge.pull(options.number), forge.comments(options.number)
+    missing, diff = forge.missing(options.number), forge.diff(options.number)
+    if options.format == "json":
+        said = [{"by": each.by, "at": each.at.isoformat(), "text": each.text} for each in comments]
+        print_json({**_document(pull), "body": pull.body, "missing": list(missing), "comments": said, "diff": diff})
+    else:
+        _print_pull(pull, missing, comments, diff)
+    return DONE
+
+
+def _print_pull(pull: PullRequest, missing: tuple[str, ...], comments: tuple[Comment, ...], diff: str) -> None:
+    from rollout_bot.core.wording import moment
+
+    print(f"#{pull.number} {_line(pull.title)}")
+    print(f"{pull.state}, opened {moment(pull.opened_at)} by {_line(pull.author)}, {_line(pull.branch)}")
+    if pull.closed_at:
+        print(f"{pull.state} {moment(pull.closed_at)} by {_line(pull.closed_by or 'git')}")
+    print(f"head {pull.head}, {_needs(pull)}")
+    print(f"\n{_plain(pull.body)}\n" if pull.body else "")
+    for reason in missing:
+        print(f"needs: {_line(reason)}")
+    for each in comments:
+        print(f"{_line(each.by)}, {moment(each.at)}: {_plain(each.text)}")
+    print(_plain(diff), end="")
+
+
+def _approve(options: argparse.Namespace) -> int:
+    def act(forge: LocalForge, person: str) -> str:
+        return forge.approve(options.number, person).message
+
+    return _act(options, "approve", act)
+
+
+def _merge(options: argparse.Namespace) -> int:
+    if options.dry_run:
+        missing = open_forge(options, now_of(options)).missing(options.number)
+        for reason in missing:
+            print(f"needs: {_line(reason)}")
+        if missing:
+            return FAILED
+
+    def act(forge: LocalForge, person: str) -> str:
+        forge.merge(options.number, person)
+        return f"merged #{options.number}"
+
+    return _act(options, "merge", act)
+
+
+def _close(options: argparse.Namespace) -> int:
+    def act(forge: LocalForge, person: str) -> str:
+        changed = forge.close(options.number, person, options.comment).changed
+        return f"closed #{options.number}" if changed else f"#{options.number} was closed before"
+
+    return _act(options, "close", act)
+
+
+def _act(options: argparse.Namespace, verb: str, act: Callable[[LocalForge, str], str]) -> int:
+    if not options.person:
+        raise UsageError(f"nobody is named; say who you are: rollout-bot pulls {verb} {options.number} --as NAME")
+    forge = open_forge(options, now_of(options))
+    if options.dry_run:
+        pull = forge.pull(options.number)
+        print(f"would {verb} #{pull.number} {_line(pull.title)} ({pull.state}) as {_line(options.person)}")
+    else:
+        print(_line(act(forge, options.person)))
+    return DONE
+
+
+def _needs(pull: PullRequest) -> str:
+    gate = f"gate {pull.gate.state}" if pull.gate else "no gate yet"
+    if pull.approvers:
+        return f"{gate}, approved by {_line(', '.join(pull.approvers))}"
+    return gate if pull.owners_approved else f"{gate}, awaits a code owner"
+
+
+def _document(pull: PullRequest) -> dict[str, Any]:
+    return {
+        "number": pull.number,
+        "state": pull.state.value,
+        "title": pull.title,
+        "branch": pull.branch,
+        "head": pull.head,
+        "author": pull.author,
+        "opened_at": pull.opened_at.isoformat(),
+        "closed_at": pull.closed_at.isoformat() if pull.closed_at else None,
+        "closed_by": pull.closed_by,
+        "labels": list(pull.labels),
+        "paths": list(pull.paths),
+        "approvers": list(pull.approvers),
+        "owners_approved": pull.owners_approved,
+        "gate": {"state": pull.gate.state.value, "description": pull.gate.description} if pull.gate else None,
+    }
+
+
+def _plain(text: str) -> str:
+    """Text from outside without what would steer a terminal."""
+    return "".join(sign for sign in text if sign in "\n\t" or sign.isprintable())
+
+
+def _line(text: str) -> str:
+    return " ".join(_plain(text).split())
