@@ -23,18 +23,16 @@ SCRAPES = st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.booleans()), 
 
 def scraped(scrapes: list[tuple[int, bool, bool]], every: int) -> tuple[Series, float]:
     """What a server stores of a pod that begins ten minutes before the grid, and what that holds in truth."""
-    value, samples, known, truth = 0, [], 0, 0
+    value = known = truth = 0
+    samples: list[tuple[float, float]] = []
     for number, (count, restarts, seen) in enumerate(scrapes):
         time = -600 + number * every
-        if restarts and value > count:
-            # A restart shows only where the new value is lower; what was not scraped before it is lost to everybody.
-            value, known = count, 0
-        else:
-            value += count
-        if seen or not number:
-            gained = value - known if value >= known else value
+        # A restart shows where the new value is lower; what was not scraped before it is lost to everybody.
+        shows = restarts and known > count
+        value = count if shows else value + count
+        if seen or shows or not number:
             if samples and 0 < time <= 3600:
-                truth += gained
+                truth += value if shows else value - known
             known = value
             samples.append((T0 + time, float(value)))
     return Series({}, samples), truth

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from rollout_bot.core.samples import Counts, Measurement, Sample, Unmeasured, Window
@@ -25,7 +26,7 @@ STEP = timedelta(minutes=15)
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Source]]:
     """The example, installed with the very lines that its own text gives."""
     text = (EXAMPLES / "custom_source.py").read_text()
-    entry = re.search(r'^ +(sqlite) = "(\S+)"$', text, re.MULTILINE)
+    entry = re.search(r'^ *(sqlite) = "(\S+)"$', text, re.MULTILINE)
     assert entry
     info = tmp_path / "site" / "custom_source-1.0.dist-info"
     info.mkdir(parents=True)
@@ -59,3 +60,19 @@ def test_the_example_reports_what_it_cannot_read(source: type[Source], tmp_path:
 def test_every_source_has_a_valid_schema() -> None:
     for name in ("prometheus", "web", "recording"):
         Draft202012Validator.check_schema(registry.find(name).schema)
+
+
+def test_the_documentation_shows_the_example_as_it_is() -> None:
+    text = (EXAMPLES / "custom_source.py").read_text()
+    shown = (EXAMPLES.parent / "metrics.md").read_text()
+    assert text[text.index("class Sqlite") :].strip() in shown
+
+
+def test_every_example_of_the_documentation_is_valid() -> None:
+    shown = (EXAMPLES.parent / "metrics.md").read_text()
+    sections = [yaml.safe_load(block)["metrics"] for block in re.findall(r"```yaml\n(.*?)```", shown, re.DOTALL)]
+    assert len(sections) == 6
+    for settings in sections:
+        source = registry.find(settings.pop("source"))
+        Draft202012Validator(source.schema).validate(settings)
+        assert list(source.faults(settings)) == []
