@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -335,3 +336,15 @@ def test_a_bare_repository_merges_too(tmp_path: Path) -> None:
         forge.apply(action)
     assert repository.show(STATE) == "stage: half"
     assert forge.requests == 0
+
+
+def test_an_authors_approval_does_not_count_however_it_got_there(repository: Repository) -> None:
+    hers = LocalForge(repository.path, now=START, actor="alice")
+    pull = hers.apply(opening(repository.head(), owned=True)).pull
+    assert pull is not None
+    path = repository.path / ".git/rollout-bot/pulls/1.json"
+    record = json.loads(path.read_text())
+    record["approvals"] = [{"by": "Alice", "head": pull.head, "at": START.isoformat()}]
+    path.write_text(json.dumps(record))
+    assert hers.pull(1).approvers == ()
+    assert not hers.pull(1).owners_approved
