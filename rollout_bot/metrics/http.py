@@ -109,7 +109,9 @@ class Client:
             raise ExchangeFailed(reason) from None
 
     def _attempts(self, method: str, path: str, parameters: Mapping[str, str]) -> object:
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return _document(self._within_deadline(method, path, parameters))
             except ExchangeFailed as error:
@@ -117,7 +119,6 @@ class Client:
                 if not error.transient or attempt == ATTEMPTS or pause >= self._remaining():
                     raise
                 self._clock.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
 
     def _remaining(self) -> float:
         return self._deadline - self._clock.monotonic()

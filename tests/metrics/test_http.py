@@ -91,17 +91,20 @@ def test_one_byte_at_a_time_ends_at_the_deadline(where: str) -> None:
     over = threading.Event()
 
     def drip(request: BaseHTTPRequestHandler) -> None:
-        if where == "body":
-            request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        else:
-            request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        while not over.wait(0.02):
+        start = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"
+        request.wfile.write(start + (b"\r\n" if where == "body" else b"X-Slow: "))
+        for _ in range(100):
+            over.wait(0.02)
             request.wfile.write(b"1")
+        # Whoever waits this long gets a whole document.
+        request.wfile.write(b"" if where == "body" else b"\r\n\r\n" + b"1" * 100)
 
     with serving(drip) as address:
-        with pytest.raises(ExchangeFailed, match=r"within 0.3 s \(deadline\)"):
-            ask(address, deadline=0.3)
-        over.set()
+        try:
+            with pytest.raises(ExchangeFailed, match=r"within 0.3 s \(deadline\)"):
+                ask(address, deadline=0.3)
+        finally:
+            over.set()
 
 
 def test_a_spent_deadline_asks_nothing() -> None:

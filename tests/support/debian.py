@@ -34,7 +34,10 @@ def executable(package: str, name: str) -> Path:
 def _unpack(package: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         work = Path(temporary)
-        subprocess.run(["apt-get", "download", package], cwd=work, check=True, capture_output=True, timeout=240)
+        download = ["apt-get", "download", package]
+        done = subprocess.run(download, cwd=work, check=False, capture_output=True, text=True, timeout=240)
+        if done.returncode:
+            raise AssertionError(f"{package} is neither on PATH nor to be had from Debian: {done.stderr.strip()}")
         (archive,) = work.glob("*.deb")
         subprocess.run(["dpkg", "-x", archive, work / "root"], check=True, capture_output=True, timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
