@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rollout_bot.commands.common import (
     Command,
@@ -14,6 +14,7 @@ from rollout_bot.commands.common import (
     add_format,
     add_now,
     command,
+    evaluator,
     now_of,
     open_forge,
     print_json,
@@ -49,7 +50,7 @@ def add(commands: Subparsers) -> None:
         add_now(each)
         add_format(each)
     _action(parts, "approve", _approve, "approve its present head")
-    _action(parts, "merge", _merge, "merge it, if owners and gate allow")
+    _action(parts, "merge", _merge, "judge it afresh, and merge it if owners and gate allow")
     closing = _action(parts, "close", _close, "close it without a merge: a refusal")
     closing.add_argument("--comment", default="", metavar="TEXT", help="why")
 
@@ -72,11 +73,12 @@ def _number(text: str) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from rollout_bot.core.repository import PullState
+    from rollout_bot.report.documents import pull_document
 
     forge = open_forge(options, now_of(options))
     pulls = forge.pulls(None if options.state == "all" else PullState(options.state))
     if options.format == "json":
-        print_json([_document(pull) for pull in pulls])
+        print_json([pull_document(pull) for pull in pulls])
         return DONE
     for pull in pulls:
         print(f"#{pull.number:<4} {pull.state:<7} {_line(pull.title)}  ({_line(pull.branch)}, {_needs(pull)})")
@@ -86,12 +88,14 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    from rollout_bot.report.documents import pull_document
+
     forge = open_forge(options, now_of(options))
     pull, comments = forge.pull(options.number), forge.comments(options.number)
     missing, diff = forge.missing(options.number), forge.diff(options.number)
     if options.format == "json":
         said = [{"by": each.by, "at": each.at.isoformat(), "text": each.text} for each in comments]
-        print_json({**_document(pull), "body": pull.body, "missing": list(missing), "comments": said, "diff": diff})
+        print_json({**pull_document(pull), "body": pull.body, "missing": list(missing), "comments": said, "diff": diff})
     else:
         _print_pull(pull, missing, comments, diff)
     return DONE
@@ -129,10 +133,18 @@ def _merge(options: argparse.Namespace) -> int:
             return FAILED
 
     def act(forge: LocalForge, person: str) -> str:
+        _judge_afresh(options, forge)
         forge.merge(options.number, person)
         return f"merged #{options.number}"
 
     return _act(options, "merge", act)
+
+
+def _judge_afresh(options: argparse.Namespace, forge: LocalForge) -> None:
+    """A green gate may be days old if no tick came since; what is merged is judged by what is known now."""
+    from rollout_bot.tick import Tick
+
+    Tick(forge, evaluator(options, forge.now), only=frozenset()).run()
 
 
 def _close(options: argparse.Namespace) -> int:
@@ -160,25 +172,6 @@ def _needs(pull: PullRequest) -> str:
     if pull.approvers:
         return f"{gate}, approved by {_line(', '.join(pull.approvers))}"
     return gate if pull.owners_approved else f"{gate}, awaits a code owner"
-
-
-def _document(pull: PullRequest) -> dict[str, Any]:
-    return {
-        "number": pull.number,
-        "state": pull.state.value,
-        "title": pull.title,
-        "branch": pull.branch,
-        "head": pull.head,
-        "author": pull.author,
-        "opened_at": pull.opened_at.isoformat(),
-        "closed_at": pull.closed_at.isoformat() if pull.closed_at else None,
-        "closed_by": pull.closed_by,
-        "labels": list(pull.labels),
-        "paths": list(pull.paths),
-        "approvers": list(pull.approvers),
-        "owners_approved": pull.owners_approved,
-        "gate": {"state": pull.gate.state.value, "description": pull.gate.description} if pull.gate else None,
-    }
 
 
 def _plain(text: str) -> str:
