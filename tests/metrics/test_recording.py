@@ -180,6 +180,19 @@ def test_an_openmetrics_file_may_say_nothing(tmp_path: Path, text: str, expected
     assert reason(tmp_path, text, total="r_total", failed="f_total").startswith(expected)
 
 
+def test_an_expression_that_only_promql_knows_is_refused(tmp_path: Path) -> None:
+    assert list(Recording.faults({"total": r'r_total{pod=~"\\pL+"}'})) == []
+    found = reason(tmp_path, "# EOF\n", total=r'r_total{pod=~"\\pL+"}', failed="f_total")
+    assert "is no expression in a recording" in found
+
+
+def test_series_that_no_selector_names_and_samples_of_the_future_do_not_count(tmp_path: Path) -> None:
+    lines = [f"r_total {value} {at(steps).timestamp()}" for steps, value in ((-1, 5), (1, 9), (9, 99))]
+    text = "\n".join(["# TYPE r counter", *lines, "# TYPE x counter", "x_total 1", "# EOF", ""])
+    result = measure(tmp_path, text, 1, total="r_total", failed="f_total")
+    assert intervals(result) == (Sample(at(0), at(1), Counts(4, 0)),)
+
+
 def test_selectors_are_checked_before_they_are_used() -> None:
     (fault,) = Recording.faults({"path": "x", "total": "a_total", "failed": "sum(b_total)"})
     assert fault.path == ("failed",)
