@@ -9,7 +9,7 @@ from support.forges import BRANCH, GREEN, MARKER, STATE, opening
 from support.repositories import START, Repository, make
 
 from rollout_bot.cli import main
-from rollout_bot.core.actions import SetGate
+from rollout_bot.core.actions import OpenPull, SetGate
 from rollout_bot.forge.local import LocalForge
 
 NOW = ("--now", START.isoformat())
@@ -42,26 +42,37 @@ def test_list_shows_what_is_open(repository: Repository, capsys: pytest.CaptureF
 
 
 def test_a_pull_request_is_shown_approved_and_merged(
-    repository: Repository, capsys: pytest.CaptureFixture[str]
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    path = "ops/limits.yaml"
+    repository = make(tmp_path_factory.mktemp("service"), {path: "limit: 4\n"}, owners="/ops/ @alice\n")
+    change = OpenPull("raise", repository.head(), {path: "limit: 5\n"}, "Raise the limit", "", "")
+    LocalForge(repository.path, now=START).apply(change)
     assert run(repository, "merge", "1", "--as", "alice", "--dry-run") == 1
-    assert "needs: rollout-state/guardian/approvals/half.yaml needs the approval of @alice" in capsys.readouterr().out
+    assert "needs: ops/limits.yaml needs the approval of @alice" in capsys.readouterr().out
     assert run(repository, "merge", "1", "--as", "alice") == 1
     assert run(repository, "approve", "#1", "--as", "mallory", *NOW) == 0
     assert "does not count" in capsys.readouterr().out
     assert run(repository, "approve", "1", "--as", "alice", "--dry-run") == 0
     assert "would approve #1" in capsys.readouterr().out
     assert run(repository, "approve", "1", "--as", "alice", *NOW) == 0
-    LocalForge(repository.path, now=START).apply(SetGate(BRANCH, None, GREEN))
     assert run(repository, "show", "1") == 0
     shown = capsys.readouterr().out
     assert "gate success, approved by alice" in shown
-    assert "+stage: half" in shown
+    assert "+limit: 5" in shown
     assert run(repository, "merge", "1", "--as", "alice", "--dry-run") == 0
     assert run(repository, "merge", "1", "--as", "alice", *NOW) == 0
-    assert (repository.path / STATE).read_text() == "stage: half\n"
+    assert (repository.path / path).read_text() == "limit: 5\n"
     assert run(repository, "show", "1") == 0
     assert "merged 2026-03-02 09:00 UTC by alice" in capsys.readouterr().out
+
+
+def test_a_green_gate_of_yesterday_merges_nothing(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(repository, "approve", "1", "--as", "alice", *NOW) == 0
+    LocalForge(repository.path, now=START).apply(SetGate(BRANCH, None, GREEN))
+    assert run(repository, "merge", "1", "--as", "alice", *NOW) == 1
+    assert "the status rollout/gate is failure: rollout-state/guardian/state.yaml:1:1" in capsys.readouterr().err
+    assert (repository.path / STATE).read_text() == "stage: quarter\n"
 
 
 def test_a_close_is_shown_with_its_reason(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
