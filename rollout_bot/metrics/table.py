@@ -67,7 +67,8 @@ def check_order(rows: Iterable[Row], interval: timedelta) -> None:
 def measurement(rows: Iterable[Row], window: Window, latest: datetime | None = None) -> Measurement:
     """The rows whose whole interval lies between the window's start and `latest` (default: its end).
 
-    They need not be aligned with the window. Where rows are missing for an interval or more, there is a gap.
+    They need not be aligned with the window. Where rows are missing between others, there is a gap; rows that are yet
+    to come are none, for a table may be written late: how late is too late is for the analysis to say.
     """
     latest = latest or window.end
     return Measurement(merged(_intervals(rows, window, latest)))
@@ -90,8 +91,6 @@ def _intervals(rows: Iterable[Row], window: Window, latest: datetime) -> Iterato
             else Sample(start, row.time, row.enforced, row.baseline)
         )
         reached = row.time
-    if latest - reached >= window.interval:
-        yield Gap(reached, reached + (latest - reached) // window.interval * window.interval, "no row for this time")
 
 
 def _row(fields: list[str], place: str, width: int) -> Row:

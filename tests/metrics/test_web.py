@@ -52,7 +52,7 @@ def test_an_expression_may_compute() -> None:
 def test_intervals_that_are_too_young_are_left_out_and_missing_rows_are_gaps() -> None:
     assert measure({"data": [row(1), row(2)]}, 2) == Measurement((sample(0),))
     gap = Gap(START + STEP, START + 2 * STEP, "no row for this time")
-    assert measure({"data": [row(1)]}) == Measurement((sample(0), gap))
+    assert measure({"data": [row(1), row(3)]}, 4) == Measurement((sample(0), gap, sample(2)))
 
 
 @pytest.mark.parametrize(
