@@ -24,7 +24,7 @@ from rollout_bot.commands.exits import DONE, FAILED, UsageError
 if TYPE_CHECKING:
     from rollout_bot.core.repository import PullRequest
     from rollout_bot.forge.local import LocalForge
-    from rollout_bot.forge.pulls import Comment
+    from rollout_bot.forge.local.pulls import Comment
 
 _EXAMPLES = """\
 examples:

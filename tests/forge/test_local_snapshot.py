@@ -15,7 +15,7 @@ from rollout_bot.core.repository import PullState
 from rollout_bot.forge.git import Git, _next_object
 from rollout_bot.forge.interface import ForgeError, NotFound, Unusable
 from rollout_bot.forge.local import LocalForge
-from rollout_bot.forge.objects import LIMIT, REVISIONS
+from rollout_bot.forge.local.objects import LIMIT, REVISIONS
 
 WEEK = timedelta(days=7)
 

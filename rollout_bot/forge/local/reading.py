@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from rollout_bot.core.repository import ROOT, GateState, PullRequest, PullState, Revision
 from rollout_bot.forge.codeowners import PLACES, Owners, fold, read_owners
 from rollout_bot.forge.git import GitFailed, shown
-from rollout_bot.forge.objects import Change, Entry, Landed, Objects
-from rollout_bot.forge.pulls import Record
+from rollout_bot.forge.local.objects import Change, Entry, Landed, Objects
+from rollout_bot.forge.local.pulls import Record
 
 TEAMS = "rolloutbot.team"
 """Key in git's configuration, once for each team: `git config --add rolloutbot.team org/team=alice,bob`."""

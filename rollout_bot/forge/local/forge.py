@@ -1,4 +1,4 @@
-"""The embedded forge: a plain git repository with its own pull requests, reviews and merges."""
+"""What the local forge does for the bot and for people: snapshots, actions, reviews, merges."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
 from rollout_bot.core.repository import PullRequest, PullState, Snapshot
 from rollout_bot.forge.codeowners import fold
-from rollout_bot.forge.desk import Desk, hidden
 from rollout_bot.forge.git import listed, raw, shown
 from rollout_bot.forge.interface import Applied, Conflict, ForgeError, NotMergeable
-from rollout_bot.forge.merging import Landing, combine
-from rollout_bot.forge.objects import Entry, Signature
-from rollout_bot.forge.pulls import Approval, Comment, Record
+from rollout_bot.forge.local.desk import Desk, hidden
+from rollout_bot.forge.local.merging import Landing, combine
+from rollout_bot.forge.local.objects import Entry, Signature
+from rollout_bot.forge.local.pulls import Approval, Comment, Record
 
 
 @dataclass(frozen=True, slots=True)

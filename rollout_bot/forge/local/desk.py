@@ -13,12 +13,12 @@ from filelock import FileLock
 from rollout_bot.core.repository import PullRequest, PullState
 from rollout_bot.forge.git import Git
 from rollout_bot.forge.interface import Conflict, ForgeError, NotFound, Unusable
-from rollout_bot.forge.merging import Landing, Merging
-from rollout_bot.forge.objects import Objects
-from rollout_bot.forge.opening import discover
-from rollout_bot.forge.pulls import PullStore, Record
-from rollout_bot.forge.reading import Base, Reader
-from rollout_bot.forge.worktrees import WorkTrees
+from rollout_bot.forge.local.merging import Landing, Merging
+from rollout_bot.forge.local.objects import Objects
+from rollout_bot.forge.local.opening import discover
+from rollout_bot.forge.local.pulls import PullStore, Record
+from rollout_bot.forge.local.reading import Base, Reader
+from rollout_bot.forge.local.worktrees import WorkTrees
 
 _WAIT = 30.0
 """Seconds that a run waits for another."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from rollout_bot.forge.git import GitFailed, shown
 from rollout_bot.forge.interface import Conflict, ForgeError
-from rollout_bot.forge.objects import Entry, Objects
-from rollout_bot.forge.pulls import damaged, read_json, write_json
-from rollout_bot.forge.worktrees import WorkTrees
+from rollout_bot.forge.local.objects import Entry, Objects
+from rollout_bot.forge.local.pulls import damaged, read_json, write_json
+from rollout_bot.forge.local.worktrees import WorkTrees
 
 
 @dataclass(frozen=True, slots=True)
