@@ -14,10 +14,10 @@ from support.repositories import START, Repository, make
 
 from rollout_bot.core.actions import ClosePull
 from rollout_bot.core.repository import PullState
-from rollout_bot.forge import desk, git, pulls
+from rollout_bot.forge import git
 from rollout_bot.forge.git import Git
 from rollout_bot.forge.interface import Conflict, ForgeError
-from rollout_bot.forge.local import LocalForge
+from rollout_bot.forge.local import LocalForge, desk, pulls
 
 
 class Killed(BaseException):
