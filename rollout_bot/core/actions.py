@@ -66,7 +66,18 @@ class ClosePull:
     comment: str
 
 
-Action = OpenPull | UpdatePull | SetGate | MergePull | ClosePull
+@dataclass(frozen=True, slots=True)
+class StartWorkflow:
+    """Starts the deployment by name after the bot's own merge, where the forge starts none by itself.
+
+    A forge without workflows does nothing.
+    """
+
+    workflow: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+Action = OpenPull | UpdatePull | SetGate | MergePull | ClosePull | StartWorkflow
 
 
 @dataclass(frozen=True, slots=True)

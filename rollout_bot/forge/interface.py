@@ -37,6 +37,10 @@ class Applied:
     pull: PullRequest | None = None
 
 
+class BudgetSpent(ForgeError):
+    """The forge asks to slow down; the next tick goes on."""
+
+
 class Forge(Protocol):
     """Every action may be repeated: each looks before it acts. Errors are `ForgeError`s, nothing else."""
 
@@ -46,6 +50,9 @@ class Forge(Protocol):
 
     def snapshot(self) -> Snapshot:
         """One consistent view of the base branch's newest commit and the pull requests to it."""
+
+    def role(self, person: str) -> str | None:
+        """A person's role in the repository: admin, maintain, write, triage, read or none; None without roles."""
 
     def apply(self, action: Action) -> Applied:
         """Carries out one action."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
 from rollout_bot.core.decision import Decision, Situation
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
@@ -174,3 +174,5 @@ def action_document(action: Action) -> Json:
                     "message": action.message}  # fmt: skip
         case ClosePull():
             return {"action": "close_pull", "number": action.number, "comment": action.comment}
+        case StartWorkflow():
+            return {"action": "start_workflow", "workflow": action.workflow, "inputs": dict(action.inputs)}

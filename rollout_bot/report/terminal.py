@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
 from rollout_bot.core.decision import Decision, DecisionAction, Situation
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
@@ -161,6 +161,8 @@ def describe(action: Action, number: int | None = None) -> str:
             return f"merge {pull}: {action.title}"
         case ClosePull():
             return f"close #{action.number}: {action.comment}"
+        case StartWorkflow():
+            return f"start the workflow {action.workflow}"
 
 
 def _next_lines(record: RolloutRecord) -> Iterator[Line]:

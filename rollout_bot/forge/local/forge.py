@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
 from rollout_bot.core.repository import PullRequest, PullState, Snapshot
 from rollout_bot.forge.codeowners import fold
 from rollout_bot.forge.git import listed, raw, shown
@@ -82,6 +82,11 @@ class LocalForge(Desk):
                     return self._merge(action)
                 case ClosePull():
                     return self._close(self._record(action.number), self.actor, action.comment)
+                case StartWorkflow():
+                    return Applied(changed=False)
+
+    def role(self, person: str) -> None:
+        """None for everybody: whoever can write the repository's files can do anything here."""
 
     def pulls(self, state: PullState | None = None) -> tuple[PullRequest, ...]:
         """All pull requests to the base branch, or those in one state, by number."""
