@@ -53,7 +53,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One rollout's rules. `stages` are in order of rising percentage and do not contain `OFF`."""
+    """One rollout's rules. `stages` are in order of rising percentage and do not contain `OFF`.
+
+    `operators` may ask for changes by hand: roles in the repository, and people as `@login`. `deploy_workflow` is
+    started after each merge of the bot's own.
+    """
 
     rollout: str
     stages: tuple[Stage, ...]
@@ -64,6 +68,8 @@ class Policy:
     cooldown: timedelta = timedelta(hours=24)
     max_rollbacks: int = 3
     merge_on_approval: bool = False
+    operators: tuple[str, ...] = ("admin", "maintain")
+    deploy_workflow: str | None = None
 
     @property
     def ladder(self) -> tuple[Stage, ...]:
@@ -83,6 +89,10 @@ class Policy:
         """The next stage down; None from `OFF`."""
         index = self.ladder.index(stage)
         return self.ladder[index - 1] if index else None
+
+    def may_operate(self, person: str, role: str | None) -> bool:
+        """Whether a person may ask for changes; `role` is None on a forge that knows no roles, where everybody may."""
+        return role is None or role in self.operators or f"@{person}".lower() in map(str.lower, self.operators)
 
     def faults(self) -> Iterator[Fault]:
         """What contradicts itself between the fields, each fault with the way to its field."""

@@ -120,6 +120,8 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "cooldown": duration,
     "max_rollbacks": int,
     "merge_on_approval": bool,
+    "operators": tuple,
+    "deploy_workflow": str,
 }
 _ANALYSIS: Mapping[str, Callable[[Any], object]] = {
     "confidence": confidence,
