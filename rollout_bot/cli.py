@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from rollout_bot.commands import demo, init, percentage, pulls, requests, status, tick, validate
 from rollout_bot.commands.common import Help
 from rollout_bot.commands.exits import BUG, FAILED, INTERRUPTED, INVALID, USAGE, UsageError
 
-_COMMANDS = (init, validate, tick, status, requests, pulls, percentage, demo)
+_COMMANDS = {
+    "init": "init",
+    "validate": "validate",
+    "tick": "tick",
+    "status": "status",
+    "advance": "requests",
+    "rollback": "requests",
+    "hold": "requests",
+    "resume": "requests",
+    "pulls": "pulls",
+    "percentage": "percentage",
+    "doctor": "doctor",
+    "schema": "schema",
+    "demo": "demo",
+}
+"""Each command, and its module under `commands/`."""
 
 _EPILOG = """\
 begin with:
@@ -24,8 +40,8 @@ exit codes:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options; building it imports nothing heavy."""
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """All commands and their options, or the one that is called: a deployment pipeline does not wait for the others."""
     top = argparse.ArgumentParser(
         prog="rollout-bot",
         description="Carries a risky change from 10 % to 100 % of traffic by pull requests.",
@@ -34,8 +50,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add(commands)
+    modules = {_COMMANDS[only]} if only in _COMMANDS else dict.fromkeys(_COMMANDS.values())
+    for module in modules:
+        import_module(f"rollout_bot.commands.{module}").add(commands)
     return top
 
 
@@ -50,13 +67,12 @@ class _Version(argparse.Action):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. Raises SystemExit for `--help` and wrong usage only."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser(given[0] if given else None).parse_args(given)
     try:
         code: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read us has had enough; Python would complain once more while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -67,7 +83,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """The console script."""
-    sys.exit(main())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name in no known encoding, or a terminal without arrows, is no reason to stop.
+            stream.reconfigure(errors="replace")
+    try:
+        code = main()
+    finally:
+        _flush()
+    sys.exit(code)
+
+
+def _flush() -> None:
+    """Writes out what is left; where nobody reads it any more, Python would complain once more while it shuts down."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception) -> int:
@@ -75,6 +107,8 @@ def _report(error: Exception) -> int:
 
     code = _exit_code(error)
     text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if code == BUG:
         text = f"{type(error).__name__}: {error} (a bug in rollout-bot; ROLLOUT_BOT_DEBUG=1 shows where)"
     for line in text.splitlines() or [type(error).__name__]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from rollout_bot.core.actions import Action
+from rollout_bot.core.finding import Finding
 from rollout_bot.core.repository import PullRequest, Snapshot
 
 
@@ -56,3 +58,6 @@ class Forge(Protocol):
 
     def apply(self, action: Action) -> Applied:
         """Carries out one action."""
+
+    def examine(self, rollouts: Iterable[str]) -> Iterator[Finding]:
+        """What is right, wrong or unknowable about the repository's set-up for these rollouts. Changes nothing."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.decision import Decision, DecisionAction, Situation
+from rollout_bot.core.decision import Decision, DecisionAction, GateName, Situation
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, PullRequest, PullState
+from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Outcome, Rate
-from rollout_bot.core.wording import amount, count, duration, moment, one_line, percent
-
-Line = tuple[str, str, str]
-"""A label, a text and the style of the text."""
+from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.report.blocks import Line, render
 
 _NOTHING: list[Line] = [("", "no rollouts here; begin one with: rollout-bot init NAME", "")]
 
@@ -24,6 +22,13 @@ _OUTCOME_STYLES = {
     Outcome.INCONCLUSIVE: "",
     Outcome.UNAVAILABLE: "yellow",
     Outcome.SHARED: "yellow",
+}
+_VERDICTS = {
+    Outcome.HEALTHY: "is healthy",
+    Outcome.REGRESSED: "has regressed",
+    Outcome.INCONCLUSIVE: "is not shown to be healthy yet",
+    Outcome.UNAVAILABLE: "cannot be judged",
+    Outcome.SHARED: "is no worse than its baseline, which is bad as well",
 }
 _ACTION_STYLES = {DecisionAction.ROLL_BACK: "bold red", DecisionAction.ADVANCE: "bold green"}
 
@@ -37,13 +42,13 @@ def tick_text(record: TickRecord, *, color: bool = False, width: int = 100) -> s
         blocks.append(_block("other pull requests", lines))
     if not blocks:
         blocks.append(_NOTHING)
-    return _render([[("", head, "dim")], *blocks], color=color, width=width)
+    return render([[("", head, "dim")], *blocks], color=color, width=width)
 
 
 def status_text(record: TickRecord, *, color: bool = False, width: int = 100) -> str:
     """Where the rollouts stand: the ladder of stages and what is measured, without what a tick would do."""
     blocks = [_block(_title(each), _status_lines(each, record)) for each in record.rollouts]
-    return _render([[("", moment(record.now), "dim")], *(blocks or [_NOTHING])], color=color, width=width)
+    return render([[("", moment(record.now), "dim")], *(blocks or [_NOTHING])], color=color, width=width)
 
 
 def _title(record: RolloutRecord) -> str:
@@ -66,8 +71,9 @@ def _status_lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
     yield from _verdict_lines(record.situation)
     if record.decision is not None:
         for index, gate in enumerate(record.decision.waits):
-            yield ("waits" if index == 0 else ""), f"{gate.name}: {gate.reason}", ""
-    yield from _next_lines(record)
+            yield ("waits" if index == 0 else ""), f"{gate.name}: {_brief(gate.reason, record.situation)}", ""
+    yield from _remarks(record)
+    yield from _next_lines(record, tick)
 
 
 def _lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
@@ -79,14 +85,20 @@ def _lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
     yield from _standing_lines(record.situation)
     yield from _verdict_lines(record.situation)
     if record.decision is not None:
-        yield from _decision_lines(record.decision)
+        yield from _decision_lines(record.decision, record.situation)
     for step in record.steps:
         yield from _step_lines(step, dry_run=tick.dry_run)
+    yield from _remarks(record)
+    yield from _next_lines(record, tick)
+
+
+def _remarks(record: RolloutRecord) -> Iterator[Line]:
+    said = record.situation.verdict.reasons if record.situation else ()
     for problem in record.problems:
-        yield "problem", problem, "yellow"
+        if problem not in said:
+            yield "problem", problem, "yellow"
     for note in record.notes:
         yield "note", note, "yellow"
-    yield from _next_lines(record)
 
 
 def _standing_lines(situation: Situation) -> Iterator[Line]:
@@ -112,7 +124,10 @@ def _verdict_lines(situation: Situation) -> Iterator[Line]:
         if verdict.lower is not None and verdict.upper is not None:
             bounds = f", likely {percent(verdict.lower)} to {percent(verdict.upper)}"
         limit = f"limit {percent(verdict.limit)}"
-        yield "measured", f"{_rate(verdict.stage)}{bounds}; {limit}; last hour {_rate(verdict.last_hour)}", ""
+        if verdict.outcome is Outcome.UNAVAILABLE and verdict.stage.value is None:
+            yield "measured", f"nothing; {limit}", ""
+        else:
+            yield "measured", f"{_rate(verdict.stage)}{bounds}; {limit}; last hour: {_rate(verdict.last_hour)}", ""
     style = _OUTCOME_STYLES[verdict.outcome]
     yield "verdict", f"{verdict.outcome}: {verdict.reasons[0]}", style
     for reason in verdict.reasons[1:]:
@@ -127,7 +142,15 @@ def _rate(rate: Rate) -> str:
     return f"{percent(rate.value)} of {amount(rate.requests, 'request')} failed ({count(rate.failures)})"
 
 
-def _decision_lines(decision: Decision) -> Iterator[Line]:
+def _brief(reason: str, situation: Situation) -> str:
+    """A reason without the sentence that the verdict has just said."""
+    verdict = situation.verdict
+    if reason != f"{verdict.outcome}: {verdict.reasons[0]}":
+        return reason
+    return f"{situation.stage.name} {_VERDICTS[verdict.outcome]}"
+
+
+def _decision_lines(decision: Decision, situation: Situation) -> Iterator[Line]:
     target = f" to {decision.to.name} {decision.to.percentage} %" if decision.to else ""
     if decision.action is DecisionAction.HOLD:
         target = ""
@@ -135,7 +158,7 @@ def _decision_lines(decision: Decision) -> Iterator[Line]:
     style = _ACTION_STYLES.get(decision.action, "bold yellow" if decision.attention or decision.refused else "bold")
     yield "decision", f"{what}{target}", style
     for index, reason in enumerate(decision.reasons):
-        yield ("why" if index == 0 else ""), reason, ""
+        yield ("why" if index == 0 else ""), _brief(reason, situation), ""
 
 
 def _step_lines(step: Step, *, dry_run: bool) -> Iterator[Line]:
@@ -165,33 +188,43 @@ def describe(action: Action, number: int | None = None) -> str:
             return f"start the workflow {action.workflow}"
 
 
-def _next_lines(record: RolloutRecord) -> Iterator[Line]:
-    text = next_step(record)
+def _next_lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
+    text = next_step(record, dry_run=tick.dry_run)
     if text:
         yield "next", text, ""
 
 
-def next_step(record: RolloutRecord) -> str:
+def next_step(record: RolloutRecord, *, dry_run: bool = False) -> str:
     """What happens next to a rollout, and when."""
-    situation, decision = record.situation, record.decision
+    situation, decision, pull = record.situation, record.decision, record.pull
     if situation is None or decision is None:
         return ""
+    if decision.refused:
+        return "nothing was changed"
     if record.failed:
         return "the next tick tries again"
-    pull = record.pull
+    if dry_run and (record.steps or decision.proposal is not None):
+        return "a tick without a dry run does this"
+    if record.merged:
+        return _merged(record)
     if pull is not None and pull.state is PullState.OPEN:
         return _waiting(situation, pull)
-    if record.merged or decision.proposal is not None:
-        return "the next deployment brings it; its evidence starts anew"
     if decision.action is DecisionAction.COMPLETE:
-        return "nothing; it stays watched and is rolled back if it regresses"
-    if decision.opens_at is not None:
-        return f"may go on to {_name(decision)} at {moment(decision.opens_at)}"
-    forecast = situation.verdict.forecast
-    if forecast is not None and forecast.duration.total_seconds() > 0:
-        at = moment(situation.now + forecast.duration)
-        return f"proof of health is expected at about {at}, if traffic and failures go on as in this stage"
-    return "looks again at the next tick"
+        return "nothing; it stays watched"
+    return _holding(situation, decision)
+
+
+def _merged(record: RolloutRecord) -> str:
+    """After a merge: `situation` is as it was before, so the pull request's own decision says what comes."""
+    proposal = record.decision.proposal if record.decision else None
+    if proposal is None:
+        return "the next deployment brings what was merged"
+    state = proposal.state
+    if state.change.kind is ChangeKind.HOLD:
+        return f"it does not advance before: rollout-bot resume {record.rollout} --reason …"
+    if state.change.kind is ChangeKind.RESUME:
+        return "it advances again once every gate is open"
+    return f"the next deployment brings {state.percentage} %; the evidence starts anew"
 
 
 def _waiting(situation: Situation, pull: PullRequest) -> str:
@@ -201,32 +234,23 @@ def _waiting(situation: Situation, pull: PullRequest) -> str:
     if pull.owners_approved:
         return f"{name} is approved and can be merged: rollout-bot pulls merge {pull.number} --as NAME"
     waited = duration(situation.now - pull.opened_at)
-    approve = f"rollout-bot pulls approve {pull.number} --as NAME"
-    return f"{name} waits for a code owner since {waited}: {approve}"
+    since = f" for {waited}" if situation.now > pull.opened_at else ""
+    return f"{name} waits{since} for a code owner: rollout-bot pulls approve {pull.number} --as NAME"
 
 
-def _name(decision: Decision) -> str:
-    return decision.to.name if decision.to else "the next stage"
-
-
-def _render(blocks: Iterable[Iterable[Line]], *, color: bool, width: int) -> str:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(
-        file=io.StringIO(), force_terminal=color, no_color=not color, width=width, highlight=False, emoji=False
-    )
-    for index, block in enumerate(blocks):
-        if index > 1:
-            console.print()
-        table = Table.grid(padding=(0, 2))
-        table.add_column(width=8, no_wrap=True)
-        table.add_column()
-        for label, text, style in block:
-            if not label and style in ("bold", "dim"):
-                console.print(Text(one_line(text), style=style))
-                continue
-            table.add_row(Text(label, style="dim"), Text(one_line(text), style=style))
-        console.print(table)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"  # type: ignore[attr-defined]
+def _holding(situation: Situation, decision: Decision) -> str:
+    human = {GateName.HOLD: "resume", GateName.ATTEMPTS: "resume", GateName.REFUSAL: "advance"}
+    for gate in decision.waits:
+        if gate.name in human:
+            return f"waits for somebody: rollout-bot {human[gate.name]} {situation.policy.rollout} --reason …"
+    target = decision.to.name if decision.to else "the next stage"
+    if decision.opens_at is not None:
+        return f"{target} at {moment(decision.opens_at)}, if nothing changes"
+    earliest = max((gate.until for gate in decision.waits if gate.until is not None), default=situation.now)
+    forecast = situation.verdict.forecast
+    if forecast is not None and forecast.duration.total_seconds() > 0:
+        at = max(earliest, situation.now + forecast.duration)
+        return f"{target} at about {moment(at)}, if traffic and failures go on as in this stage"
+    if earliest > situation.now:
+        return f"{target} not before {moment(earliest)}; the next tick looks again"
+    return "the next tick looks again"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.finding import Finding, Level
 from rollout_bot.core.repository import PullRequest, PullState, Snapshot
 from rollout_bot.forge.codeowners import fold
 from rollout_bot.forge.git import listed, raw, shown
@@ -15,6 +17,7 @@ from rollout_bot.forge.local.desk import Desk, hidden
 from rollout_bot.forge.local.merging import Landing, combine
 from rollout_bot.forge.local.objects import Entry, Signature
 from rollout_bot.forge.local.pulls import Approval, Comment, Record
+from rollout_bot.forge.ownership import examine
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,12 @@ class LocalForge(Desk):
 
     def role(self, person: str) -> None:
         """None for everybody: whoever can write the repository's files can do anything here."""
+
+    def examine(self, rollouts: Iterable[str]) -> Iterator[Finding]:
+        """Owners and their rules; what else there is to a repository was checked when it was opened."""
+        _, _, base = self._look()
+        yield Finding(Level.RIGHT, "repository", f"base branch {self.base_branch}, whole history")
+        yield from examine(base.owners, rollouts, there=base.owners.rules is not None)
 
     def pulls(self, state: PullState | None = None) -> tuple[PullRequest, ...]:
         """All pull requests to the base branch, or those in one state, by number."""

@@ -1,0 +1,64 @@
+"""Says what is right, wrong and unknowable about a set-up, before a rollout finds out. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rollout_bot.core.decision import Situation
+from rollout_bot.core.finding import Finding, Level
+from rollout_bot.core.policy import OFF
+from rollout_bot.core.repository import Snapshot
+from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.wording import amount, moment
+from rollout_bot.evaluation import CannotEvaluate, Evaluator
+from rollout_bot.forge.interface import Forge
+
+_SET_QUERIES = "compare the queries in policy.yaml with what the service exports, and the address with the server's"
+
+
+def examine(forge: Forge, evaluator: Evaluator) -> Iterator[Finding]:
+    """Every finding about a repository: its files, its metrics, its forge. Raises ForgeError if it cannot be read."""
+    snapshot = forge.snapshot()
+    rollouts = snapshot.rollouts()
+    if not rollouts:
+        fix = "rollout-bot init NAME, then commit the files to the base branch"
+        yield Finding(Level.WRONG, "rollouts", f"there are none on branch {snapshot.base_branch}", fix)
+    for rollout in rollouts:
+        yield from _rollout(snapshot, evaluator, rollout)
+    yield from forge.examine(rollouts)
+
+
+def _rollout(snapshot: Snapshot, evaluator: Evaluator, rollout: str) -> Iterator[Finding]:
+    try:
+        found = evaluator.evaluate(snapshot, rollout)
+    except CannotEvaluate as error:
+        for problem in error.problems:
+            yield Finding(
+                Level.WRONG, rollout, problem, "rollout-bot validate shows the place; mend it by pull request"
+            )
+        return
+    state = found.situation.state
+    yield Finding(Level.RIGHT, rollout, f"policy and state are valid: {state.stage}, {state.percentage} %")
+    for note in found.notes:
+        yield Finding(Level.WEAK, rollout, note, "mend or remove the file by pull request")
+    if found.problems:
+        for problem in found.problems:
+            yield Finding(Level.WRONG, rollout, problem, "until then nothing is measured, and nothing advances")
+    else:
+        yield _metrics(rollout, found.situation)
+
+
+def _metrics(rollout: str, situation: Situation) -> Finding:
+    """Whether the queries deliver counts that grow: a query that finds nothing, or stands still, proves nothing."""
+    verdict, subject = situation.verdict, f"{rollout} metrics"
+    if situation.stage == OFF:
+        return Finding(Level.UNKNOWN, subject, verdict.reasons[0], "ask again once a stage is entered")
+    if verdict.outcome is Outcome.UNAVAILABLE:
+        return Finding(Level.WRONG, subject, verdict.reasons[0], _SET_QUERIES)
+    if verdict.start is None or verdict.end is None:
+        return Finding(Level.UNKNOWN, subject, verdict.reasons[0], "ask again after the next interval")
+    if verdict.stage.requests == 0:
+        text = f"no request was counted from {moment(verdict.start)} to {moment(verdict.end)}"
+        return Finding(Level.WRONG, subject, text, _SET_QUERIES)
+    counted = f"{amount(verdict.stage.requests, 'request')} and {amount(verdict.stage.failures, 'failure')}"
+    return Finding(Level.RIGHT, subject, f"{counted} counted since {moment(verdict.start)}")
