@@ -11,7 +11,7 @@ from rollout_bot.core.analysis import analyse
 from rollout_bot.core.decision import Decision, Refusal, Request, Situation, decide
 from rollout_bot.core.history import Entry, MetricsEntry, Standing, Unlawful, stand
 from rollout_bot.core.plan import refusal
-from rollout_bot.core.policy import OFF, Metrics, Policy
+from rollout_bot.core.policy import OFF, Fault, Metrics, Policy
 from rollout_bot.core.repository import ROOT, Revision, Snapshot, branch_name, policy_path, state_path
 from rollout_bot.core.samples import Measurement, Unmeasured, Window
 from rollout_bot.core.state import Approval, State, misfits
@@ -68,9 +68,26 @@ def source_type(name: str) -> type[Source]:
         raise LookupError(", ".join(registry.names()), str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A source may come from anybody: what it raises while it checks its settings is a fault of theirs."""
+
+    source: type[Source]
+
+    @property
+    def schema(self) -> Mapping[str, object]:
+        return self.source.schema
+
+    def faults(self, settings: Mapping[str, object]) -> Iterator[Fault]:
+        try:
+            yield from self.source.faults(settings)
+        except Exception as error:  # noqa: BLE001
+            yield Fault((), f"a source that fails to check them ({type(error).__name__})", "settings that it accepts")
+
+
 def check_policy(content: bytes, path: str) -> Policy:
     """A policy with its metrics section checked by its source. Raises InvalidFile."""
-    return read_policy(content, path, sources=source_type)
+    return read_policy(content, path, sources=lambda name: _Guarded(source_type(name)))
 
 
 def read_files(snapshot: Snapshot, rollout: str) -> Files:
@@ -80,15 +97,17 @@ def read_files(snapshot: Snapshot, rollout: str) -> Files:
     if content is None:
         raise CannotEvaluate(f"{state_path(rollout)} is missing; write it with: rollout-bot init {rollout}")
     try:
-        read_state(content, state_path(rollout))
+        state = read_state(content, state_path(rollout))
     except InvalidFile as error:
         raise CannotEvaluate(*map(str, error.problems), _way_out(_stand(snapshot, rollout))) from error
     standing = _stand(snapshot, rollout)
     if isinstance(standing, Unlawful):
-        raise CannotEvaluate(f"{state_path(rollout)}: {standing.reason}", _way_out(standing))
+        reasons = (standing.reason, *misfits(state, policy))
+        raise CannotEvaluate(*(f"{state_path(rollout)}: {each}" for each in reasons), _way_out(standing))
     wrong = tuple(misfits(standing.state, policy))
     if wrong:
-        raise CannotEvaluate(*(f"{state_path(rollout)}: {each}" for each in wrong))
+        way_out = f"nothing is touched until a pull request makes {policy_path(rollout)} fit the state again"
+        raise CannotEvaluate(*(f"{state_path(rollout)}: {each}" for each in wrong), way_out)
     approvals, notes = _approvals(snapshot.files, rollout)
     return Files(policy, standing, approvals, problems, notes)
 
@@ -120,10 +139,12 @@ def _way_out(standing: Standing | Unlawful) -> str:
     return "nothing is touched until a pull request makes it valid"
 
 
-def lawful_state(snapshot: Snapshot, rollout: str) -> State | None:
-    """The newest state that follows from its history, for judging a repair; None if there is none."""
+def committed_states(snapshot: Snapshot, rollout: str) -> tuple[State | None, State | None]:
+    """The committed state if it is lawful, and the newest lawful one, whatever the policy is like; None without one."""
     standing = _stand(snapshot, rollout)
-    return standing.lawful if isinstance(standing, Unlawful) else standing.state
+    if isinstance(standing, Unlawful):
+        return None, standing.lawful
+    return standing.state, standing.state
 
 
 def _stand(snapshot: Snapshot, rollout: str) -> Standing | Unlawful:
@@ -138,6 +159,8 @@ def _entry(revision: Revision, rollout: str) -> Entry:
             state = read_state(revision.content, state_path(rollout))
         except InvalidFile:
             state = None
+    if state is not None and state.rollout != rollout:
+        state = None
     return Entry(state, revision.merged_at, revision.commit, deleted=revision.content is None)
 
 
@@ -191,7 +214,7 @@ class Evaluator:
             now=self.now,
             actor=snapshot.actor,
             source=files.policy.metrics.source,
-            queries=source.queries() if source else {},
+            queries=_queries(source) if source else {},
             approvals=files.approvals,
             refusal=_refusal(snapshot, files),
         )
@@ -207,7 +230,11 @@ class Evaluator:
         except NotSet as error:
             path = policy_path(files.policy.rollout)
             return None, tuple(f"{path}: {line}" for line in str(error).splitlines())
-        return kind(settings, Surroundings(self.root)), ()
+        try:
+            return kind(settings, Surroundings(self.root)), ()
+        except Exception as error:  # noqa: BLE001 - a source may come from anybody; a human must still get down
+            path = policy_path(files.policy.rollout)
+            return None, (f"{path}: metrics source {metrics.source!r} cannot be set up ({type(error).__name__})",)
 
     def _verdict(self, files: Files, source: Source | None, problems: tuple[str, ...]) -> Verdict:
         policy, standing = files.policy, files.standing
@@ -240,6 +267,16 @@ def _refusal(snapshot: Snapshot, files: Files) -> Refusal | None:
 
 def _measure(source: Source, window: Window) -> Measurement | Unmeasured:
     try:
-        return source.samples(window)
+        found = source.samples(window)
     except Exception as error:  # noqa: BLE001 - a source may come from anybody; its fault must not stop a tick
         return Unmeasured(f"the metrics source failed ({type(error).__name__})")
+    if not isinstance(found, Measurement | Unmeasured):
+        return Unmeasured(f"the metrics source delivered no measurement ({type(found).__name__})")
+    return found
+
+
+def _queries(source: Source) -> Mapping[str, str]:
+    try:
+        return {str(name): str(query) for name, query in source.queries().items()}
+    except Exception:  # noqa: BLE001 - they are for the record only
+        return {}

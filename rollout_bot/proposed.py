@@ -32,13 +32,23 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
     policy = _read(_after(snapshot, pull, policy_path(rollout)), policy_path(rollout), check_policy, problems)
     state = _read(_after(snapshot, pull, state_path(rollout)), state_path(rollout), read_state, problems)
     approval = None
+    folder = approval_path(rollout, "").removesuffix(".yaml")
+    markers = {}
     for path in pull.changes:
-        if path.startswith(approval_path(rollout, "").removesuffix(".yaml")):
-            _read(pull.changes[path], path, read_approval, problems)
+        if path.startswith(folder):
+            marker = _read(pull.changes[path], path, read_approval, problems)
+            if marker is not None:
+                markers[path.removeprefix(folder).removesuffix(".yaml")] = marker
+    if not {policy_path(rollout), state_path(rollout)} & _left(snapshot, pull):
+        problems.extend(
+            f"{path} is left without its rollout; remove it too, or it approves the next one of that name"
+            for path in sorted(_left(snapshot, pull))
+            if path.startswith(folder)
+        )
     if state is not None:
-        marker = approval_path(rollout, state.stage)
+        path = approval_path(rollout, state.stage)
         # One on the base branch that cannot be read approves nothing; it is not this pull request's fault.
-        approval = _read(_after(snapshot, pull, marker), marker, read_approval, [])
+        approval = _read(_after(snapshot, pull, path), path, read_approval, [])
     return Proposed(
         rollout,
         policy,
@@ -47,7 +57,13 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
         policy_changes=policy_path(rollout) in pull.changes,
         state_changes=state_path(rollout) in pull.changes,
         problems=tuple(problems),
+        markers=markers,
     )
+
+
+def _left(snapshot: Snapshot, pull: PullRequest) -> set[str]:
+    """The paths that are there after the merge."""
+    return {path for path in {*snapshot.files, *pull.changes} if _after(snapshot, pull, path) is not None}
 
 
 def _after(snapshot: Snapshot, pull: PullRequest, path: str) -> bytes | None:

@@ -12,9 +12,9 @@ from rollout_bot.core.gate import UNTOUCHED, Base, worst
 from rollout_bot.core.gate import judge as judge_gate
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import GateStatus, PullRequest, PullState, Snapshot, branch_name, state_path
+from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState, Snapshot, branch_name, state_path
 from rollout_bot.core.state import Approval, State
-from rollout_bot.evaluation import CannotEvaluate, Evaluator, lawful_state
+from rollout_bot.evaluation import CannotEvaluate, Evaluator, committed_states
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import Conflict, Forge, ForgeError
@@ -108,7 +108,7 @@ class Tick:
             for record in pool.map(lambda name: self._evaluate(snapshot, name, asked[name]), wanted):
                 records[record.rollout] = record
                 self.progress(len(records), len(wanted))
-        gates = {pull.number: _gate(snapshot, records, pull) for pull in snapshot.open_pulls()}
+        gates = {pull.number: _judged(snapshot, records, pull) for pull in snapshot.open_pulls()}
         return _Round(snapshot, records, gates)
 
     def _evaluate(self, snapshot: Snapshot, name: str, request: Request | None) -> RolloutRecord:
@@ -117,7 +117,7 @@ class Tick:
         except CannotEvaluate as error:
             return RolloutRecord(name, problems=error.problems)
         except Exception as error:  # noqa: BLE001 - one rollout's trouble, even a bug of ours, never stops another's
-            return RolloutRecord(name, problems=(f"bug in the bot: {type(error).__name__}: {error}",), bug=True)
+            return RolloutRecord(name, problems=(_bug(error),), bug=True)
         return RolloutRecord(name, found.situation, found.decision, problems=found.problems, notes=found.notes)
 
     def _act(self, look: _Round, done: dict[str, RolloutRecord], pending: frozenset[str] | None) -> frozenset[str]:
@@ -130,7 +130,10 @@ class Tick:
         names.sort(key=lambda name: (not _is_rollback(look.records[name]), name))
         conflicts: set[str] = set()
         for name in names:
-            record, conflict = self._carry_out(look, look.records[name])
+            try:
+                record, conflict = self._carry_out(look, look.records[name])
+            except Exception as error:  # noqa: BLE001 - as above
+                record, conflict = replace(look.records[name], problems=(_bug(error),), bug=True), False
             done[name] = record
             if conflict:
                 conflicts.add(name)
@@ -163,6 +166,10 @@ class Tick:
         return [_apply_one(self.forge, action, {})[0] for action in actions]
 
 
+def _bug(error: Exception) -> str:
+    return f"bug in the bot: {type(error).__name__}: {error}"
+
+
 def _unknown(name: str, snapshot: Snapshot) -> str:
     known = ", ".join(snapshot.rollouts()) or "none"
     return f"no rollout {name!r} on branch {snapshot.base_branch}; there are: {known}"
@@ -177,12 +184,18 @@ def _is_rollback(record: RolloutRecord) -> bool:
     return record.decision is not None and record.decision.action is DecisionAction.ROLL_BACK
 
 
+def _judged(snapshot: Snapshot, records: Mapping[str, RolloutRecord], pull: PullRequest) -> GateStatus:
+    try:
+        return _gate(snapshot, records, pull)
+    except Exception as error:  # noqa: BLE001 - nobody's pull request may stop a tick
+        return GateStatus(GateState.FAILURE, f"bug in the bot: {type(error).__name__}")
+
+
 def _gate(snapshot: Snapshot, records: Mapping[str, RolloutRecord], pull: PullRequest) -> GateStatus:
     statuses = []
     for name in sorted(_touched(pull)):
         record = records.get(name, RolloutRecord(name))
-        state = record.situation.state if record.situation else None
-        lawful = state or lawful_state(snapshot, name)
+        state, lawful = committed_states(snapshot, name)
         base = Base(record.situation, state, lawful, exists=state_path(name) in snapshot.files)
         statuses.append(judge_gate(base, proposed(snapshot, pull, name)))
     return worst(statuses) if statuses else UNTOUCHED

@@ -192,7 +192,8 @@ def _cooldown_gate(situation: Situation) -> Gate:
 
 def _attempts_gate(situation: Situation) -> Gate:
     rollbacks, most = situation.standing.rollbacks, situation.policy.max_rollbacks
-    if rollbacks < most:
+    # With a limit of 0 there must still have been something to restart from.
+    if rollbacks < max(1, most):
         return Gate(GateName.ATTEMPTS, True, f"{rollbacks} of at most {most} rollbacks")
     resume = f"rollout-bot resume {situation.policy.rollout}"
     return Gate(GateName.ATTEMPTS, False, f"rolled back {rollbacks} times: only a human restarts it ({resume})")
@@ -223,14 +224,13 @@ def decide(situation: Situation, request: Request | None = None) -> Decision:
     above = policy.above(stage)
     if above is None:
         return _at_the_top(situation)
-    shut = tuple(gate for gate in gates(situation) if not gate.passed)
-    if stage == OFF:
-        shut = tuple(gate for gate in shut if gate.name is not GateName.ANALYSIS)
+    # At 0 % there is no analysis to wait for: an owner stands in for it.
+    conditions = tuple(gate for gate in gates(situation) if stage != OFF or gate.name is not GateName.ANALYSIS)
+    shut = tuple(gate for gate in conditions if not gate.passed)
     if shut:
         attention = verdict.outcome is Outcome.SHARED or any(gate.name is GateName.ATTEMPTS for gate in shut)
-        return Decision(
-            DecisionAction.HOLD, tuple(gate.reason for gate in shut), above, gates(situation), attention=attention
-        )
+        reasons = tuple(gate.reason for gate in shut)
+        return Decision(DecisionAction.HOLD, reasons, above, conditions, attention=attention)
     return _advance(situation, above, f"{stage.name} is healthy: {verdict.reasons[0]}", situation.actor, None)
 
 
@@ -259,10 +259,13 @@ def _advance(situation: Situation, above: Stage, reason: str, by: str, override:
 
 def _approval(situation: Situation, after: State, above: Stage, override: Override | None) -> Approval | None:
     """The marker that the pull request has to add; None if nobody is asked, or an owner has agreed beforehand."""
-    if override is not None:
-        return Approval(after.rollout, above.name, after.attempt, override)
     given = situation.approvals.get(above.name)
-    if not above.requires_approval or (given is not None and given.fits(after)):
+    if given is not None and not given.fits(after):
+        given = None
+    if override is not None:
+        agreed = given is not None and given.override is not None and given.override.covers(override)
+        return None if agreed else Approval(after.rollout, above.name, after.attempt, override)
+    if not above.requires_approval or given is not None:
         return None
     return Approval(after.rollout, above.name, after.attempt)
 

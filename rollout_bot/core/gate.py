@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from rollout_bot.core.decision import Gate, GateName, Proposal, Situation, gates
+from rollout_bot.core.history import unlinked
 from rollout_bot.core.policy import Policy
 from rollout_bot.core.repository import GateState, GateStatus
 from rollout_bot.core.state import Approval, ChangeKind, State, illegal, misfits
@@ -21,6 +23,7 @@ class Proposed:
 
     `problems` are those of the files that the pull request changes: with any, nothing else is judged.
     `policy_changes` says whether the policy is among the changed files; `approval` is the marker for the state's stage.
+    `markers` are those that the pull request itself brings, by the stage that their file is named for.
     """
 
     rollout: str
@@ -30,11 +33,15 @@ class Proposed:
     policy_changes: bool = False
     state_changes: bool = False
     problems: tuple[str, ...] = ()
+    markers: Mapping[str, Approval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What the rollout is now; `situation` is None where it cannot be evaluated, `lawful` the last lawful state."""
+    """What the rollout is now; `situation` is None where it cannot be evaluated, `state` where it is not lawful.
+
+    `lawful` is the last lawful state.
+    """
 
     situation: Situation | None
     state: State | None
@@ -74,12 +81,12 @@ def judge(base: Base, proposed: Proposed) -> GateStatus:
     if proposed.policy is None or proposed.state is None:
         missing = "policy.yaml" if proposed.policy is None else "state.yaml"
         return _failure(f"{name}: {missing} would be missing; a rollout has both files or neither")
-    wrong = next(misfits(proposed.state, proposed.policy), None)
+    wrong = next(_misplaced(proposed, proposed.policy, proposed.state), None)
     if wrong is not None:
         return _failure(f"{name}: {wrong}")
     if not proposed.state_changes:
         return _success(f"{name}: the stage stays {proposed.state.stage}")
-    if not base.exists:
+    if not base.exists or base.lawful is None:
         return _first(proposed.policy, proposed.state)
     if proposed.state == base.lawful and base.state != base.lawful:
         return _success(f"{name}: puts back the last lawful state, {proposed.state.stage}")
@@ -94,6 +101,18 @@ def judge_proposal(situation: Situation, proposal: Proposal) -> GateStatus:
     return judge(base, Proposed(state.rollout, situation.policy, state, approval, state_changes=True))
 
 
+def _misplaced(proposed: Proposed, policy: Policy, state: State) -> Iterator[str]:
+    """What does not belong where it is put, whatever it follows."""
+    if policy.rollout != proposed.rollout:
+        yield f"the policy is of rollout {policy.rollout!r}; allowed: the name of its folder"
+    yield from misfits(state, policy)
+    for stage, marker in proposed.markers.items():
+        if (marker.rollout, marker.stage) != (proposed.rollout, stage):
+            yield f"approvals/{stage}.yaml approves {marker.stage!r} of {marker.rollout!r}"
+        elif marker.attempt != state.attempt:
+            yield f"approvals/{stage}.yaml is for attempt {marker.attempt}; allowed: {state.attempt}, the present one"
+
+
 def _first(policy: Policy, state: State) -> GateStatus:
     if state.change.kind is not ChangeKind.START or (state.generation, state.attempt) != (1, 1):
         return _failure(f"{state.rollout}: a new rollout starts with generation 1, attempt 1 and a change 'start'")
@@ -105,13 +124,16 @@ def _first(policy: Policy, state: State) -> GateStatus:
 
 def _transition(base: Base, proposed: Proposed, policy: Policy, state: State) -> GateStatus:
     name, before, situation = proposed.rollout, base.state, base.situation
-    if before is None or situation is None:
-        return _failure(f"{name}: the base branch's state cannot be read; put back its last lawful content first")
-    wrong = next(illegal(before, state, situation.policy), None)
+    if before is None:
+        return _failure(f"{name}: the base branch's state is not lawful; put back its last lawful content first")
+    rules = situation.policy if situation else policy
+    wrong = next(itertools.chain(illegal(before, state, rules), unlinked(before, state)), None)
     if wrong is not None:
         return _failure(f"{name}: {wrong}")
     if state.percentage <= before.percentage:
         return _success(f"{name}: {before.stage} → {state.stage}, not a move up")
+    if situation is None:
+        return _failure(f"{name}: cannot be evaluated on the base branch; nothing goes up until that is mended")
     if proposed.policy_changes and policy != situation.policy:
         return _failure(f"{name}: raises the percentage and changes the policy; use two pull requests")
     return _move_up(situation, state, proposed.approval)

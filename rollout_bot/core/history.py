@@ -23,10 +23,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class MetricsEntry:
-    """One revision of the policy's `metrics` and interval; None where the policy could not be read."""
+    """One revision of the policy's `metrics`; None where the policy could not be read."""
 
     metrics: Metrics | None
     merged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A state that follows from the one before it. `anew`: something else was committed in between."""
+
+    state: State
+    entry: Entry
+    anew: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +68,31 @@ class Unlawful:
 def stand(entries: Sequence[Entry], metrics: Sequence[MetricsEntry] = ()) -> Standing | Unlawful:
     """Reads both histories, newest first.
 
-    The oldest readable state is taken as it is; each later one must follow from the one before. A state that was put
-    back to the last lawful one counts as entered anew: nobody knows what was enforced in between.
+    The oldest readable state is taken as it is; each later one must follow from the one before. The first lawful one
+    after others counts as entered anew: nobody knows what was enforced in between.
     """
-    chain: list[tuple[State, Entry]] = []
+    chain: list[_Link] = []
     broken = "there is no state"
     for entry in reversed(list(_life(entries))):
         broken_before, broken = broken, _break(chain, entry)
         if entry.state is None or broken:
             continue
-        if chain and entry.state == chain[-1][0]:
-            chain[-1] = (entry.state, entry if broken_before else chain[-1][1])
-        else:
-            chain.append((entry.state, entry))
+        if not chain or broken_before or entry.state != chain[-1].state:
+            chain.append(_Link(entry.state, entry, anew=bool(broken_before)))
     if not chain:
         return Unlawful(broken)
     if broken:
-        return Unlawful(broken, chain[-1][0], chain[-1][1].commit)
-    return _standing([(state, entry.merged_at) for state, entry in reversed(chain)], metrics)
+        return Unlawful(broken, chain[-1].state, chain[-1].entry.commit)
+    return _standing(chain[::-1], metrics)
 
 
-def _break(chain: Sequence[tuple[State, Entry]], entry: Entry) -> str:
+def _break(chain: Sequence[_Link], entry: Entry) -> str:
     """Why an entry does not follow from the chain; empty if it does."""
     if entry.state is None:
         return "the state cannot be read"
-    if not chain or entry.state == chain[-1][0]:
+    if not chain or entry.state == chain[-1].state:
         return ""
-    return "; ".join(unlinked(chain[-1][0], entry.state))
+    return "; ".join(unlinked(chain[-1].state, entry.state))
 
 
 def _life(entries: Sequence[Entry]) -> Iterator[Entry]:
@@ -102,11 +109,12 @@ def unlinked(before: State, after: State) -> Iterator[str]:
         yield f"generation goes from {before.generation} to {after.generation}; allowed: {before.generation + 1}"
     if after.rollout != before.rollout:
         yield f"rollout goes from {before.rollout!r} to {after.rollout!r}; allowed: no change"
+    stays = (after.stage, after.percentage) == (before.stage, before.percentage)
     kinds = {
         ChangeKind.ADVANCE: (after.percentage > before.percentage, "a higher percentage", 0),
         ChangeKind.ROLL_BACK: (after.percentage < before.percentage, "a lower percentage", 1),
-        ChangeKind.HOLD: (after.stage == before.stage, "the same stage", 0),
-        ChangeKind.RESUME: (after.stage == before.stage, "the same stage", 0),
+        ChangeKind.HOLD: (stays, "the same stage and percentage", 0),
+        ChangeKind.RESUME: (stays, "the same stage and percentage", 0),
     }
     kind = after.change.kind
     if kind not in kinds:
@@ -118,29 +126,32 @@ def unlinked(before: State, after: State) -> Iterator[str]:
             f"a change called {kind.value!r} needs {wanted}, but goes from {before.stage} ({before.percentage} %) "
             f"to {after.stage} ({after.percentage} %)"
         )
+    if after.change.from_stage != before.stage:
+        yield f"the change says it comes from {after.change.from_stage!r}, but the state before is at {before.stage!r}"
     if after.attempt != before.attempt + step:
         yield f"attempt goes from {before.attempt} to {after.attempt}; allowed here: {before.attempt + step}"
 
 
-def _standing(states: Sequence[tuple[State, datetime]], metrics: Sequence[MetricsEntry]) -> Standing:
-    state, entered_at = states[0]
-    for older, merged_at in states:
-        if (older.stage, older.attempt) != (state.stage, state.attempt):
-            break
-        entered_at = merged_at
-    rollbacks = 0
-    for older, _ in states:
-        if older.change.kind is ChangeKind.RESUME:
-            break
-        rollbacks += older.change.kind is ChangeKind.ROLL_BACK
-    rolled_back = (at for older, at in states if older.change.kind is ChangeKind.ROLL_BACK)
+def _standing(links: Sequence[_Link], metrics: Sequence[MetricsEntry]) -> Standing:
+    """`links` are newest first."""
+    state = links[0].state
+    here = (state.stage, state.attempt)
+    stay = list(itertools.takewhile(lambda link: (link.state.stage, link.state.attempt) == here, links))
+    entered_at = next((link for link in stay if link.anew), stay[-1]).entry.merged_at
+    rolled_back = [link for link in links if link.state.change.kind is ChangeKind.ROLL_BACK]
     return Standing(
         state,
         entered_at,
         max(entered_at, _metrics_changed_at(metrics) or entered_at),
-        rolled_back_at=next(rolled_back, None),
-        rollbacks=rollbacks,
+        rolled_back_at=rolled_back[0].entry.merged_at if rolled_back else None,
+        rollbacks=_rollbacks(links),
     )
+
+
+def _rollbacks(links: Sequence[_Link]) -> int:
+    """Rollbacks since the last resume; one that was put back after something else counts once."""
+    since = itertools.takewhile(lambda link: link.state.change.kind is not ChangeKind.RESUME, links)
+    return len({link.state.generation for link in since if link.state.change.kind is ChangeKind.ROLL_BACK})
 
 
 def _metrics_changed_at(metrics: Sequence[MetricsEntry]) -> datetime | None:

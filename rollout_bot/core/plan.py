@@ -20,7 +20,7 @@ from rollout_bot.core.repository import (
     branch_name,
     state_path,
 )
-from rollout_bot.core.state import Approval, State
+from rollout_bot.core.state import Approval, ChangeKind, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,20 @@ def own_pulls(snapshot: Snapshot, rollout: str) -> tuple[PullRequest, ...]:
 
 
 def refusal(snapshot: Snapshot, rollout: str, branch: str, policy_history: Iterable[Revision]) -> Refusal | None:
-    """The newest pull request of `branch` that a human closed unmerged, unless the policy has changed since."""
-    closed = _closed(own_pulls(snapshot, rollout), branch)
-    if closed is None or closed.closed_at is None or closed.closed_by in (None, snapshot.actor):
+    """The newest pull request of `branch` that a human closed unmerged, unless the policy has changed since.
+
+    Whoever deletes a branch by hand refuses it as well, even if the forge cannot tell who that was, or when.
+    """
+    own = own_pulls(snapshot, rollout)
+    closed = _closed(own, branch)
+    if closed is None or closed.closed_by == snapshot.actor:
         return None
-    if any(revision.merged_at > closed.closed_at for revision in policy_history):
+    if any(pull.branch == branch and pull.state is PullState.OPEN for pull in own):
         return None
-    return Refusal(closed.number, closed.closed_by or "", closed.closed_at)
+    at = closed.closed_at or closed.opened_at
+    if any(revision.merged_at > at for revision in policy_history):
+        return None
+    return Refusal(closed.number, closed.closed_by or "somebody", at)
 
 
 def _closed(pulls: Iterable[PullRequest], branch: str) -> PullRequest | None:
@@ -81,22 +88,26 @@ def plan(snapshot: Snapshot, situation: Situation, decision: Decision, judged: I
     Idempotent: what is there already is looked at, not made again. A rollback is merged before anything is tidied up.
     """
     own = {each.pull.branch: each for each in judged}
+    started = _started(own.values(), situation, decision)
+    if started is not None:
+        each, state = started
+        del own[each.pull.branch]
+        return Plan((*_pursue(situation, decision, each, state, texts), *_supersede(own.values(), state)))
     if decision.proposal is None:
         return Plan(tuple(_keep(situation, decision, own.values(), texts)))
-    state = decision.proposal.state
-    branch = branch_name(state.rollout, state.generation, state.stage)
+    proposal, state = decision.proposal, decision.proposal.state
+    branch = _branch(state)
     current = own.pop(branch, None)
     actions: list[Action] = []
-    if current is not None and not _same(current, decision.proposal):
+    if current is not None and not _same(current, proposal):
         actions.append(ClosePull(current.pull.number, "This pull request no longer says what the bot would propose."))
-        actions.extend(_open(snapshot, situation, decision, branch, texts, after=current.pull.number))
+        actions.extend(_open(snapshot, situation, decision, proposal, texts, after=current.pull.number))
     elif current is not None:
-        actions.extend(_refresh(situation, decision, current, texts))
+        actions.extend(_refresh(situation, decision, proposal, current, texts))
     else:
         closed = _closed(own_pulls(snapshot, state.rollout), branch)
-        actions.extend(_open(snapshot, situation, decision, branch, texts, after=closed.number if closed else 0))
-    what = f"{state.change.kind.value.replace('_', ' ')} to {state.stage}"
-    actions.extend(ClosePull(each.pull.number, f"Superseded by: {what}.") for each in own.values())
+        actions.extend(_open(snapshot, situation, decision, proposal, texts, after=closed.number if closed else 0))
+    actions.extend(_supersede(own.values(), state))
     return Plan(tuple(actions))
 
 
@@ -108,17 +119,28 @@ def plan_gates(pulls: Iterable[tuple[PullRequest, GateStatus]]) -> tuple[SetGate
 def _same(current: Judged, proposal: Proposal) -> bool:
     """Whether an open pull request still stands for the proposal: other evidence is no other transition."""
     there, wanted = current.state, proposal.state
-    if there is None:
-        return False
-    key = (wanted.stage, wanted.percentage, wanted.attempt, wanted.generation, wanted.hold, wanted.change.kind)
-    if key != (there.stage, there.percentage, there.attempt, there.generation, there.hold, there.change.kind):
-        return False
-    if not set(current.pull.paths) <= set(_paths(wanted)):
+    if there is None or not _intact(current, there) or _key(wanted) != _key(there):
         return False
     asked, found = proposal.approval, current.approval
     if asked is None or found is None:
         return asked is found
-    return found.fits(wanted) and (asked.override is None or found.override is not None)
+    if asked.override is None:
+        return found.fits(wanted)
+    return found.fits(wanted) and found.override is not None and found.override.covers(asked.override)
+
+
+def _key(state: State) -> tuple[object, ...]:
+    kind, origin = state.change.kind, state.change.from_stage
+    return state.stage, state.percentage, state.attempt, state.generation, state.hold, kind, origin
+
+
+def _intact(current: Judged, state: State) -> bool:
+    """Whether nobody has added to the bot's branch: what it merges by itself changes these files and no other."""
+    return current.pull.branch == _branch(state) and set(current.pull.paths) <= set(_paths(state))
+
+
+def _branch(state: State) -> str:
+    return branch_name(state.rollout, state.generation, state.stage)
 
 
 def _paths(state: State) -> tuple[str, str]:
@@ -126,11 +148,9 @@ def _paths(state: State) -> tuple[str, str]:
 
 
 def _open(
-    snapshot: Snapshot, situation: Situation, decision: Decision, branch: str, texts: Texts, *, after: int
+    snapshot: Snapshot, situation: Situation, decision: Decision, proposal: Proposal, texts: Texts, *, after: int
 ) -> Iterator[Action]:
-    proposal = decision.proposal
-    if proposal is None:
-        return
+    branch = _branch(proposal.state)
     state_file, approval_file = _paths(proposal.state)
     files = {state_file: texts.state(proposal.state)}
     if proposal.approval is not None:
@@ -149,15 +169,16 @@ def _labels(proposal: Proposal) -> tuple[str, ...]:
     return ("rollout", f"rollout: {kind}", *(("rollout: needs approval",) if proposal.approval else ()))
 
 
-def _refresh(situation: Situation, decision: Decision, current: Judged, texts: Texts) -> Iterator[Action]:
-    pull, proposal = current.pull, decision.proposal
-    if proposal is None:
-        return
+def _refresh(
+    situation: Situation, decision: Decision, proposal: Proposal, current: Judged, texts: Texts
+) -> Iterator[Action]:
+    pull = current.pull
     text = texts.pull(situation, decision)
     if text.facts not in pull.body:
         yield UpdatePull(pull.number, text.title, text.body)
     yield from plan_gates([(pull, current.gate)])
-    agreed = situation.policy.merge_on_approval and pull.owners_approved
+    # Where approvals/ has no owners nobody can approve, and the bot must not take that for consent.
+    agreed = situation.policy.merge_on_approval and pull.owners_approved and bool(pull.approvers)
     if current.gate.state is GateState.SUCCESS and (proposal.approval is None or agreed):
         yield MergePull(pull.branch, pull.head, text.title, texts.commit(proposal))
 
@@ -165,9 +186,45 @@ def _refresh(situation: Situation, decision: Decision, current: Judged, texts: T
 def _keep(situation: Situation, decision: Decision, own: Iterable[Judged], texts: Texts) -> Iterator[Action]:
     """Nothing new is proposed. What an interrupted run left is finished; what may still become right stays, gated."""
     for each in own:
-        if each.state is None or each.state.generation != situation.state.generation + 1:
-            yield ClosePull(each.pull.number, "The committed state has moved on; this pull request no longer fits it.")
-            continue
-        stage = situation.policy.stage(each.state.stage)
-        pending = replace(decision, to=stage, proposal=Proposal(each.state, each.approval))
-        yield from _refresh(situation, pending, each, texts)
+        if each.state is None or not _pending(each, each.state, situation):
+            yield ClosePull(each.pull.number, "This pull request no longer fits the committed state or the policy.")
+        else:
+            yield from _pursue(situation, decision, each, each.state, texts)
+
+
+def _pending(each: Judged, state: State, situation: Situation) -> bool:
+    if state.generation != situation.state.generation + 1 or not _intact(each, state):
+        return False
+    return situation.policy.stage(state.stage) is not None
+
+
+def _pursue(situation: Situation, decision: Decision, each: Judged, state: State, texts: Texts) -> Iterator[Action]:
+    """Goes on with what a pull request proposes, whatever the decision is now."""
+    proposal = Proposal(state, each.approval)
+    as_decided = replace(decision, to=situation.policy.stage(state.stage), proposal=proposal)
+    return _refresh(situation, as_decided, proposal, each, texts)
+
+
+def _started(own: Iterable[Judged], situation: Situation, decision: Decision) -> tuple[Judged, State] | None:
+    """A rollback, hold or resume whose run was cut short, unless the decision comes before it.
+
+    What a human asks for now does; and so does a rollback, unless the one begun goes at least as far down.
+    """
+    wanted = decision.proposal.state if decision.proposal else None
+    if wanted is not None and wanted.change.by != situation.actor:
+        return None
+    limit = wanted.percentage if wanted and wanted.change.kind is ChangeKind.ROLL_BACK else situation.state.percentage
+    found = [
+        (state.percentage, -each.pull.number, each, state)
+        for each in own
+        if (state := each.state) is not None
+        and each.gate.state is GateState.SUCCESS
+        and _pending(each, state, situation)
+        and state.percentage <= limit
+    ]
+    return min(found, key=lambda entry: entry[:2])[2:] if found else None
+
+
+def _supersede(others: Iterable[Judged], by: State) -> Iterator[Action]:
+    what = f"{by.change.kind.value.replace('_', ' ')} to {by.stage}"
+    return (ClosePull(each.pull.number, f"Superseded by: {what}.") for each in others)

@@ -81,6 +81,10 @@ class Override:
     reason: str
     by: str
 
+    def covers(self, other: Override) -> bool:
+        """Whether it passes over all the gates that the other does."""
+        return set(other.gates) <= set(self.gates)
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:

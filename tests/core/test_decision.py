@@ -1,0 +1,289 @@
+"""What should happen now: the bot's own decisions, and what humans may ask for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from support.rollouts import (
+    BOT,
+    CANARY,
+    HALF,
+    HOUR,
+    MOST,
+    NOW,
+    asks,
+    marker,
+    policy,
+    situation,
+    standing,
+    state,
+    verdict,
+)
+
+from rollout_bot.core.decision import (
+    Decision,
+    DecisionAction,
+    Gate,
+    GateName,
+    Refusal,
+    Situation,
+    decide,
+    freeze,
+    gates,
+)
+from rollout_bot.core.policy import OFF, Stage
+from rollout_bot.core.state import Approval, ChangeKind, Hold, Override, State
+from rollout_bot.core.verdict import Outcome
+
+FREE = policy(CANARY, MOST)
+"""Nobody needs to approve."""
+
+
+def shut(found: Situation) -> set[GateName]:
+    return {gate.name for gate in gates(found) if not gate.passed}
+
+
+def proposed(decision: Decision) -> State:
+    assert decision.proposal is not None
+    return decision.proposal.state
+
+
+def test_a_healthy_stage_advances_by_one() -> None:
+    decision = decide(situation(rules=FREE))
+    assert (decision.action, decision.to) == (DecisionAction.ADVANCE, MOST)
+    assert decision.proposal is not None
+    assert decision.proposal.approval is None
+    after = proposed(decision)
+    assert (after.stage, after.percentage, after.attempt, after.generation) == ("most", 75, 1, 2)
+    assert (after.change.kind, after.change.from_stage, after.change.by) == (ChangeKind.ADVANCE, "canary", BOT)
+    assert after.change.proposed_at == NOW
+    assert decision.reasons == ("canary is healthy: the reason",)
+
+
+def test_a_stage_that_needs_approval_gets_a_marker_to_approve() -> None:
+    decision = decide(situation())
+    assert decision.proposal is not None
+    assert decision.proposal.approval == Approval("checkout", "half", 1)
+    assert "needs the approval of a code owner" in decision.reasons[1]
+
+
+@pytest.mark.parametrize(("attempt", "needed"), [(1, False), (2, True)])
+def test_a_marker_on_the_base_approves_beforehand_in_its_attempt_only(attempt: int, needed: bool) -> None:
+    given = {"half": Approval("checkout", "half", 1)}
+    decision = decide(situation(state(attempt=attempt), approvals=given))
+    assert decision.proposal is not None
+    assert (decision.proposal.approval is not None) is needed
+
+
+@pytest.mark.parametrize("outcome", [Outcome.INCONCLUSIVE, Outcome.UNAVAILABLE, Outcome.SHARED])
+def test_all_that_is_not_healthy_holds_with_its_reason(outcome: Outcome) -> None:
+    decision = decide(situation(outcome=outcome))
+    assert (decision.action, decision.proposal, decision.to) == (DecisionAction.HOLD, None, HALF)
+    assert decision.reasons == (f"{outcome}: the reason",)
+    assert decision.attention is (outcome is Outcome.SHARED)
+    assert decision.opens_at is None
+
+
+@pytest.mark.parametrize(("ago", "opens"), [(23.75, NOW + HOUR / 4), (24, None)])
+def test_the_minimum_duration(ago: float, opens: object) -> None:
+    decision = decide(situation(rules=FREE, where=standing(state(), entered=-ago * HOUR)))
+    assert (decision.action is DecisionAction.HOLD) is (opens is not None)
+    assert decision.opens_at == opens
+
+
+def test_the_last_of_several_gates_says_when() -> None:
+    where = standing(state(attempt=2), entered=-HOUR, rolled_back_at=NOW - 20 * HOUR, rollbacks=1)
+    assert decide(situation(where=where)).opens_at == NOW + 23 * HOUR
+    assert shut(situation(where=where)) == {GateName.DURATION, GateName.COOLDOWN}
+    blind = situation(outcome=Outcome.UNAVAILABLE, where=where)
+    assert decide(blind).opens_at is None
+
+
+def test_a_hold_keeps_from_advancing_but_never_from_rolling_back() -> None:
+    held = state(hold=Hold("freeze", "bob"))
+    decision = decide(situation(held))
+    assert (decision.action, decision.reasons) == (DecisionAction.HOLD, ("held by bob: freeze",))
+    back = decide(situation(held, Outcome.REGRESSED))
+    assert (back.action, back.to) == (DecisionAction.ROLL_BACK, OFF)
+    assert proposed(back).hold == held.hold
+
+
+@pytest.mark.parametrize(("stage", "to"), [(CANARY, OFF), (HALF, CANARY), (MOST, HALF)])
+def test_a_regression_rolls_back_one_stage_at_once(stage: Stage, to: Stage) -> None:
+    where = standing(state(stage, attempt=2, generation=7), entered=timedelta(0))
+    decision = decide(situation(outcome=Outcome.REGRESSED, where=where))
+    assert (decision.action, decision.to, decision.attention) == (DecisionAction.ROLL_BACK, to, True)
+    after = proposed(decision)
+    assert (after.stage, after.percentage, after.attempt, after.generation) == (to.name, to.percentage, 3, 8)
+    assert after.change.kind is ChangeKind.ROLL_BACK
+
+
+def test_with_rollback_switched_off_a_regression_holds_loudly() -> None:
+    decision = decide(situation(outcome=Outcome.REGRESSED, rules=policy(rollback_on_error=False)))
+    assert (decision.action, decision.attention, decision.proposal) == (DecisionAction.HOLD, True, None)
+    assert "rollback_on_error is off: a human has to act" in decision.reasons[0]
+
+
+def test_nothing_regresses_at_off() -> None:
+    decision = decide(situation(state(OFF), Outcome.REGRESSED))
+    assert decision.action is DecisionAction.ADVANCE
+
+
+def test_off_is_left_only_by_an_override_for_an_owner_to_approve() -> None:
+    decision = decide(situation(state(OFF, attempt=2), Outcome.INCONCLUSIVE, rules=FREE))
+    assert decision.proposal is not None
+    approval = decision.proposal.approval
+    assert approval is not None
+    assert approval.override is not None
+    assert (approval.stage, approval.attempt, approval.override.gates) == ("canary", 2, ("analysis",))
+    assert "an owner decides" in approval.override.reason
+
+
+@pytest.mark.parametrize(
+    ("gates_", "attempt", "enough"),
+    [
+        (("analysis",), 2, True),
+        (("analysis", "cooldown"), 2, True),
+        (("duration",), 2, False),
+        (("analysis",), 1, False),
+        ((), 2, False),
+    ],
+)
+def test_an_override_on_the_base_must_cover_what_is_passed_over(
+    gates_: tuple[str, ...], attempt: int, enough: bool
+) -> None:
+    given = marker(state(attempt=attempt), *gates_)
+    decision = decide(situation(state(OFF, attempt=2), rules=FREE, approvals={"canary": given}))
+    assert decision.proposal is not None
+    assert (decision.proposal.approval is None) is enough
+
+
+def test_off_waits_for_the_cooldown() -> None:
+    where = standing(state(OFF, attempt=2), rolled_back_at=NOW - 23 * HOUR, rollbacks=1)
+    decision = decide(situation(where=where))
+    assert (decision.action, decision.opens_at) == (DecisionAction.HOLD, NOW + HOUR)
+    assert "cools down after the rollback until" in decision.reasons[0]
+    assert "(1 h to go)" in decision.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("most", "rollbacks", "open_"),
+    [(3, 2, True), (3, 3, False), (3, 4, False), (1, 1, False), (0, 0, True), (0, 1, False)],
+)
+def test_after_too_many_rollbacks_only_a_human_restarts(most: int, rollbacks: int, open_: bool) -> None:
+    where = standing(state(attempt=5), rolled_back_at=NOW - 90 * HOUR, rollbacks=rollbacks)
+    found = situation(rules=policy(max_rollbacks=most), where=where)
+    assert (GateName.ATTEMPTS not in shut(found)) is open_
+    decision = decide(found)
+    assert (decision.action is DecisionAction.ADVANCE) is open_
+    assert decision.attention is not open_
+    if not open_:
+        assert "only a human restarts it (rollout-bot resume checkout)" in decision.reasons[0]
+
+
+@pytest.mark.parametrize(("healthy", "reopened"), [(None, False), (-2 * HOUR, False), (HOUR, True)])
+def test_a_refusal_stands_until_the_evidence_was_bad_and_is_good_again(
+    healthy: timedelta | None, reopened: bool
+) -> None:
+    at = NOW - 3 * HOUR
+    refusal = Refusal(7, "alice", at)
+    since = None if healthy is None else at + healthy
+    decision = decide(situation(verdict=verdict(healthy_since=since), refusal=refusal))
+    assert (decision.action is DecisionAction.ADVANCE) is reopened
+    if not reopened:
+        assert "alice closed #7; not proposed again unless" in decision.reasons[0]
+
+
+def test_the_last_stage_is_watched_until_it_is_complete_and_after() -> None:
+    early = decide(situation(where=standing(state(MOST), entered=-HOUR)))
+    assert (early.action, early.opens_at) == (DecisionAction.HOLD, NOW + 23 * HOUR)
+    for outcome in (Outcome.HEALTHY, Outcome.UNAVAILABLE):
+        done = decide(situation(state(MOST), outcome))
+        assert (done.action, done.proposal) == (DecisionAction.COMPLETE, None)
+        assert done.reasons[1] == f"{outcome}: the reason"
+
+
+def test_evidence_is_frozen_as_it_was() -> None:
+    found = situation(source="recording", queries={"path": "m.csv"})
+    frozen = freeze(found)
+    assert (frozen.outcome, frozen.requests, frozen.failures, frozen.error_rate) == (Outcome.HEALTHY, 1000, 1, 0.001)
+    assert (frozen.measured_at, frozen.source, frozen.queries) == (NOW, "recording", {"path": "m.csv"})
+    assert proposed(decide(found)).evidence == frozen
+
+
+def test_a_stage_that_the_policy_lacks_is_an_error_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="'half' is not in the policy"):
+        decide(situation(state(HALF), rules=FREE))
+
+
+# What humans ask for
+
+
+@pytest.mark.parametrize("kind", [ChangeKind.ADVANCE, ChangeKind.ROLL_BACK, ChangeKind.HOLD, ChangeKind.RESUME])
+def test_a_request_keeps_who_asked_and_why(kind: ChangeKind) -> None:
+    committed = state(hold=Hold("x", "y")) if kind is ChangeKind.RESUME else state()
+    after = proposed(decide(situation(committed), asks(kind)))
+    assert (after.change.kind, after.change.by, after.change.reason) == (kind, "bob", "a human asks")
+    assert after.generation == 2
+
+
+def test_where_every_gate_is_open_a_request_needs_no_override() -> None:
+    decision = decide(situation(rules=FREE), asks(ChangeKind.ADVANCE))
+    assert decision.proposal is not None
+    assert decision.proposal.approval is None
+
+
+def test_shut_gates_become_an_override_for_an_owner() -> None:
+    where = standing(state(attempt=4), entered=-HOUR, rolled_back_at=NOW - HOUR, rollbacks=3)
+    decision = decide(situation(outcome=Outcome.UNAVAILABLE, rules=FREE, where=where), asks(ChangeKind.ADVANCE))
+    assert decision.proposal is not None
+    assert decision.proposal.approval is not None
+    assert decision.proposal.approval.override == Override(
+        ("duration", "analysis", "cooldown", "attempts"), "a human asks", "bob"
+    )
+
+
+def test_asking_overcomes_a_refusal() -> None:
+    decision = decide(situation(rules=FREE, refusal=Refusal(7, "alice", NOW)), asks(ChangeKind.ADVANCE))
+    assert decision.proposal is not None
+    assert decision.proposal.approval is None
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "to", "reason"),
+    [
+        (situation(outcome=Outcome.REGRESSED), ChangeKind.ADVANCE, None, "canary has regressed: the reason"),
+        (situation(state(MOST)), ChangeKind.ADVANCE, None, "most is the last stage; there is none above it"),
+        (situation(state(hold=Hold("a", "b"))), ChangeKind.ADVANCE, None, "held by b: a; lift it first: rollout-bot"),
+        (situation(state(OFF)), ChangeKind.ROLL_BACK, None, "it is off already"),
+        (situation(state(HALF)), ChangeKind.ROLL_BACK, "most", "'most' is no stage below half; allowed: off, canary"),
+        (situation(state(HALF)), ChangeKind.ROLL_BACK, "half", "'half' is no stage below half; allowed: off, canary"),
+        (situation(state(hold=Hold("a", "b"))), ChangeKind.HOLD, None, "held by b: a"),
+        (situation(), ChangeKind.RESUME, None, "there is nothing to resume"),
+    ],
+)
+def test_what_cannot_be_met_is_refused_with_the_reason(
+    found: Situation, kind: ChangeKind, to: str | None, reason: str
+) -> None:
+    decision = decide(found, asks(kind, to))
+    assert (decision.refused, decision.proposal, decision.action) == (True, None, DecisionAction.HOLD)
+    assert reason in decision.reasons[0]
+
+
+@pytest.mark.parametrize(("to", "stage"), [(None, HALF), ("canary", CANARY), ("off", OFF)])
+def test_a_rollback_goes_to_any_stage_below(to: str | None, stage: Stage) -> None:
+    decision = decide(situation(state(MOST), Outcome.UNAVAILABLE), asks(ChangeKind.ROLL_BACK, to))
+    assert (decision.action, decision.to) == (DecisionAction.ROLL_BACK, stage)
+
+
+def test_resume_restarts_what_was_rolled_back_too_often() -> None:
+    where = standing(state(OFF, attempt=4), rolled_back_at=NOW - HOUR, rollbacks=3)
+    after = proposed(decide(situation(where=where), asks(ChangeKind.RESUME)))
+    assert (after.change.kind, after.hold, after.attempt, after.stage) == (ChangeKind.RESUME, None, 4, "off")
+
+
+def test_opens_at_needs_a_known_time_for_every_gate() -> None:
+    timed, open_ = Gate(GateName.DURATION, False, "x", NOW), Gate(GateName.HOLD, True, "y")
+    assert Decision(DecisionAction.HOLD, (), gates=(timed, open_)).opens_at == NOW
+    assert Decision(DecisionAction.HOLD, ()).opens_at is None
