@@ -22,11 +22,11 @@ def is_name(text: str) -> bool:
 
 
 class NotThere(InvalidFile):
-    """A rollout or one of its files is missing; an InvalidFile whose message says how to write it."""
+    """A folder, a rollout or one of its files is missing; an InvalidFile without a place in a file."""
 
-    def __init__(self, path: str, rollout: str) -> None:
-        hint = f"Write it with: rollout-bot init {rollout}"
-        super().__init__((Problem(path, 1, 1, "", "no such file", "a file that is there", hint),))
+    def __init__(self, text: str) -> None:
+        super().__init__(())
+        self.args = (text,)
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,17 @@ class Checkout:
 
     @cached_property
     def root(self) -> Path:
-        """The folder that holds `rollout-state/`: the nearest above that has it or is the top of a repository."""
+        """The folder that holds `rollout-state/`: the nearest above that has it or is the top of a repository.
+
+        Raises NotThere where there is no folder to begin with.
+        """
         here = self.repository.absolute()
-        return next(
-            (each for each in (here, *here.parents) if (each / ROOT).is_dir() or (each / ".git").exists()), here
-        )
+        if not here.is_dir():
+            raise NotThere(f"{self.repository} is no folder; give the path of a git repository")
+        return next((each for each in (here, *here.parents) if _is_top(each)), here)
 
     def rollouts(self) -> tuple[str, ...]:
-        folder = self.root / ROOT
-        return tuple(sorted(each.name for each in folder.iterdir() if each.is_dir())) if folder.is_dir() else ()
+        return tuple(name.removesuffix("/") for name in self._names(ROOT) if name.endswith("/"))
 
     def state(self, rollout: str) -> State:
         """The state, checked against its policy. Raises InvalidFile."""
@@ -65,6 +67,8 @@ class Checkout:
         from rollout_bot.files.approval import read_approval
 
         policy, state = policy_path(rollout), state_path(rollout)
+        if not is_name(rollout):
+            return (_no_name(rollout),)
         checks: list[tuple[str, Callable[[bytes, str], object]]] = [(policy, check_policy), (state, read_state)]
         checks.extend((path, read_approval) for path in self._approvals(rollout))
         found: list[str] = []
@@ -72,39 +76,64 @@ class Checkout:
             try:
                 read(self._read(path, rollout), path)
             except InvalidFile as error:
-                found.extend(map(str, error.problems))
+                found.extend(str(error).splitlines())
         if not found:
             try:
                 self.state(rollout)
             except InvalidFile as error:
-                found.extend(map(str, error.problems))
+                found.extend(str(error).splitlines())
         return tuple(found)
 
     def _approvals(self, rollout: str) -> Iterator[str]:
         folder = f"{ROOT}/{rollout}/approvals"
-        for each in sorted((self.root / folder).glob("*.yaml")):
-            yield f"{folder}/{each.name}"
+        for name in self._names(folder):
+            if name.endswith(".yaml"):
+                yield f"{folder}/{name}"
 
     def _read(self, path: str, rollout: str) -> bytes:
         if not is_name(rollout):
-            allowed = "a lower-case letter, then up to 62 letters, digits and dashes"
-            raise InvalidFile((Problem(ROOT, 1, 1, "", f"a rollout called {rollout!r}", allowed),))
+            raise NotThere(_no_name(rollout))
         try:
-            if (self.root / ".git").exists() or (self.root / ROOT).is_dir():
-                return (self.root / path).read_bytes()
-            return self._committed(path)
+            return (self.root / path).read_bytes() if self._has_files else self._committed("cat-file", "blob", path)
         except FileNotFoundError:
-            raise NotThere(path, rollout) from None
+            raise NotThere(f"{path} is missing; write it with: rollout-bot init {rollout}") from None
+        except OSError as error:
+            raise NotThere(f"{path} cannot be read: {error.strerror}") from None
 
-    def _committed(self, path: str) -> bytes:
+    def _names(self, folder: str) -> list[str]:
+        """What a folder holds, sorted; folders end with a slash."""
+        try:
+            if self._has_files:
+                return sorted(each.name + "/" * each.is_dir() for each in (self.root / folder).iterdir())
+            tree = self._committed("ls-tree", "-z", folder).decode("utf-8", "surrogateescape")
+        except OSError:
+            return []
+        entries = (line.split("\t", 1) for line in tree.split("\0") if line)
+        return sorted(name + "/" * (" tree " in kind) for kind, name in entries)
+
+    @property
+    def _has_files(self) -> bool:
+        return (self.root / ".git").exists() or (self.root / ROOT).is_dir()
+
+    def _committed(self, *command: str) -> bytes:
+        """What git says about a path, the last argument, as of HEAD. Raises FileNotFoundError."""
         from rollout_bot.forge.git import Git, GitFailed
 
-        git = Git(self.root)
+        *arguments, path = command
         try:
-            git.run("rev-parse", "--git-dir")
-            return git.run("cat-file", "blob", f"HEAD:{path}")
+            return Git(self.root).run(*arguments, f"HEAD:{path}")
         except GitFailed as error:
             raise FileNotFoundError(path) from error
+
+
+def _is_top(folder: Path) -> bool:
+    """A bare repository is one, too, wherever it lies; but not the git directory of a work tree."""
+    bare = folder.name != ".git" and (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+    return bare or (folder / ROOT).is_dir() or (folder / ".git").exists()
+
+
+def _no_name(rollout: str) -> str:
+    return f"{rollout!r} cannot name a rollout; allowed: a lower-case letter, then up to 62 letters, digits and dashes"
 
 
 def _misplaced(folder: str, rollout: str) -> Iterator[str]:

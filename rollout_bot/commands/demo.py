@@ -43,22 +43,28 @@ def run(options: argparse.Namespace) -> int:
     from rollout_bot.checkout import is_name
     from rollout_bot.demo.folder import write_folder
     from rollout_bot.demo.play import Play
+    from rollout_bot.report.documents import time as document_time
 
     folder: Path = options.output
     if not is_name(options.rollout):
         raise UsageError(f"{options.rollout!r} cannot name a rollout; allowed: lower-case letters, digits and dashes")
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty; name a new folder with --output, or remove it")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        what = "not empty" if folder.is_dir() else "no folder"
+        raise UsageError(f"{folder} is {what}; name a new folder with --output")
     folder.mkdir(parents=True, exist_ok=True)
     play = Play(folder.resolve(), options.rollout, options.seed, _tell())
     ended = play.run()
     write_folder(folder, play.events, play.forge)
     state = play.standing.state
     print(f"\nAfter {(play.now - play.events[0].at).days} simulated days: {state.stage}, {state.percentage} %.")
-    print(f"Explore {folder}:")
-    print(f"  git -C {folder}/repository log --first-parent    the story, as the repository tells it")
-    print(f"  {folder}/timeline.md, {folder}/pulls/            every event; every pull request as a reviewer saw it")
-    print(f"  rollout-bot status --repository {folder}/repository --now {play.now:%Y-%m-%dT%H:%M:%SZ}")
+    print(f"\nTo explore {folder}:")
+    for what, how in (
+        ("every event", f"{folder}/timeline.md"),
+        ("every pull request, as a reviewer saw it", f"{folder}/pulls/"),
+        ("the story, as the repository tells it", f"git -C {folder}/repository log --first-parent"),
+        ("where it stands", f"rollout-bot status --repository {folder}/repository --now {document_time(play.now)}"),
+    ):
+        print(f"  {what:<42}{how}")
     return DONE if ended else FAILED
 
 

@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
 
     if not is_name(options.rollout):
         raise UsageError(
-            f"{options.rollout!r} cannot name a rollout; allowed: a lower-case letter, then letters, digits and dashes"
+            f"{options.rollout!r} cannot name a rollout; "
+            "allowed: a lower-case letter, then up to 62 letters, digits and dashes"
         )
     root = Checkout(options.repository).root
     if not (root / ".git").exists():

@@ -8,23 +8,24 @@ from collections.abc import Iterable, Sequence
 from rollout_bot.core.wording import one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
-_AT_START = re.compile(r"^(\s*\d*)([-+.)=])")
+_AT_START = re.compile(r"^(\d*)([-+=]|[.)](?=\s|$))")
 _SKIP = re.compile(r"\[\s*(skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\s*\]", re.IGNORECASE)
 _SKIP_TRAILER = re.compile(r"skip-checks\s*:", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?|ftp|mailto|xmpp|www)([:.])", re.IGNORECASE)
 _ZERO_WIDTH = "\u200b"
 
 
 def plain(text: str) -> str:
     """For titles and commit messages: one line that mentions nobody, closes no issue and skips no workflow."""
     text = _SKIP_TRAILER.sub("skip-checks", _SKIP.sub("(skip ci)", one_line(text)))
-    return re.sub(r"([@#])(?=\w)", rf"\1{_ZERO_WIDTH}", text)
+    return re.sub(r"([@#]|\bGH-)(?=\w)", rf"\1{_ZERO_WIDTH}", text, flags=re.IGNORECASE)
 
 
 def escape(text: str) -> str:
     """For Markdown: shown as it is, on one line, with no link, mention, HTML or formatting of its own."""
     escaped = _AT_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain(text)))
     # A bare address would become a link by itself.
-    return re.sub(r"(?i)\b(https?|ftp|mailto)(:)", rf"\1{_ZERO_WIDTH}\2", escaped).replace("www.", f"www{_ZERO_WIDTH}.")
+    return _ADDRESS.sub(rf"\1{_ZERO_WIDTH}\2", escaped)
 
 
 def code(text: str) -> str:

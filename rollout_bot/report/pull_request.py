@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from rollout_bot.core.decision import Decision, Gate, Proposal, Situation
+from rollout_bot.core.decision import Decision, Gate, GateName, Proposal, Situation
 from rollout_bot.core.plan import PullText
-from rollout_bot.core.policy import Stage
-from rollout_bot.core.state import ChangeKind, State
+from rollout_bot.core.policy import OFF, Stage
+from rollout_bot.core.state import Approval, ChangeKind, State
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.core.wording import amount, count, duration, moment, percent
 from rollout_bot.report.markdown import code, escape, plain, table
@@ -31,10 +31,12 @@ def commit_message(proposal: Proposal) -> str:
     change, evidence = proposal.state.change, proposal.state.evidence
     lines = [plain(change.reason)]
     if evidence is not None and evidence.start is not None and evidence.end is not None:
-        rate = "no requests" if evidence.error_rate is None else percent(evidence.error_rate)
+        rate = "no requests"
+        if evidence.error_rate is not None:
+            requests = amount(evidence.requests, "request")
+            rate = f"{percent(evidence.error_rate)} of {requests} failed ({count(evidence.failures)})"
         lines.append(
-            f"Evidence: {evidence.outcome}, {rate} of {count(evidence.requests)} requests failed "
-            f"({count(evidence.failures)}), limit {percent(evidence.max_error_rate)}, "
+            f"Evidence: {evidence.outcome}, {rate}, limit {percent(evidence.max_error_rate)}, "
             f"{moment(evidence.start)} to {moment(evidence.end)}."
         )
     override = proposal.approval.override if proposal.approval else None
@@ -58,14 +60,12 @@ def _title(situation: Situation, proposal: Proposal) -> str:
 
 def _body(situation: Situation, decision: Decision, proposal: Proposal) -> Iterator[str]:
     kind = proposal.state.change.kind
+    yield f"**{_headline(situation, proposal)}**"
     if kind in (ChangeKind.HOLD, ChangeKind.RESUME):
-        yield f"**{escape(proposal.state.change.by)}** asks to {kind.value}: {escape(proposal.state.change.reason)}"
-        yield f"The stage stays {code(situation.stage.name)} ({situation.stage.percentage} %)."
+        yield _pause(situation, kind)
         return
-    yield f"**{_headline(situation, kind)}**"
-    if proposal.state.change.by != situation.actor:
-        yield f"Asked for by {escape(proposal.state.change.by)}: {escape(proposal.state.change.reason)}"
-    yield _evidence(situation.verdict, skip=kind is ChangeKind.ADVANCE)
+    if situation.stage != OFF:
+        yield _evidence(situation.verdict, skip=kind is ChangeKind.ADVANCE and not _asked(situation, proposal))
     if kind is ChangeKind.ADVANCE:
         yield from _advance(situation, decision, proposal)
     else:
@@ -73,15 +73,38 @@ def _body(situation: Situation, decision: Decision, proposal: Proposal) -> Itera
     yield _queries(situation)
 
 
-def _headline(situation: Situation, kind: ChangeKind) -> str:
-    verdict, stage = situation.verdict, situation.stage
-    if kind is ChangeKind.ROLL_BACK:
+def _asked(situation: Situation, proposal: Proposal) -> bool:
+    """Whether a human asked for it."""
+    return proposal.state.change.by != situation.actor
+
+
+def _headline(situation: Situation, proposal: Proposal) -> str:
+    change, verdict, stage = proposal.state.change, situation.verdict, situation.stage
+    here = f"{escape(stage.name)} ({stage.percentage} %)"
+    if _asked(situation, proposal):
+        there = f"{escape(proposal.state.stage)} ({proposal.state.percentage} %)"
+        what = f"from {here} to {there}" if proposal.state.stage != stage.name else f"at {here}"
+        kind = change.kind.value.replace("_", " ")
+        return f"{escape(change.by)} asks to {kind} {what}: {escape(change.reason)}"
+    if change.kind is ChangeKind.ROLL_BACK and verdict.outcome is Outcome.REGRESSED:
         since = f" since {moment(verdict.regressing_since)}" if verdict.regressing_since else ""
-        excess = verdict.stage.failures - verdict.limit * verdict.stage.requests
-        impact = f", {count(excess)} more failed requests than the limit allows" if excess > 0 else ""
-        what = "has regressed" if verdict.outcome is Outcome.REGRESSED else f"is {verdict.outcome}"
-        return f"{escape(stage.name)} ({stage.percentage} %) {what}{since}{impact}"
-    return f"{escape(stage.name)} ({stage.percentage} %) is {verdict.outcome}: {escape(verdict.reasons[0])}"
+        return f"{here} has regressed{since}{_impact(verdict)}"
+    if stage == OFF:
+        return escape(change.reason[:1].upper() + change.reason[1:])
+    return f"{here} is {verdict.outcome}: {escape(verdict.reasons[0])}"
+
+
+def _impact(verdict: Verdict) -> str:
+    excess = verdict.stage.failures - verdict.limit * verdict.stage.requests
+    return f": {amount(round(excess), 'failed request')} more than the limit allows" if excess >= 1 else ""
+
+
+def _pause(situation: Situation, kind: ChangeKind) -> str:
+    name = situation.policy.rollout
+    if kind is ChangeKind.RESUME:
+        return "It advances again once every gate is open. The count of its rollbacks starts anew."
+    guard = "A regression is still rolled back." if situation.policy.rollback_on_error else ""
+    return f"It does not advance until somebody lifts the hold: `rollout-bot resume {name} --reason …`. {guard}".strip()
 
 
 def _evidence(verdict: Verdict, *, skip: bool) -> str:
@@ -113,31 +136,34 @@ def _advance(situation: Situation, decision: Decision, proposal: Proposal) -> It
     yield table(("gate", "", "why"), [_gate_row(gate) for gate in decision.gates])
     if override is not None:
         gates = ", ".join(escape(gate) for gate in override.gates)
-        yield f"⚠️ **Approving passes over: {gates}.** {escape(override.by)} asks for it: {escape(override.reason)}"
+        yield f"⚠️ **Whoever approves this passes over: {gates}.** Approval and reason stay on record."
     if to is not None:
-        yield _consequences(situation, to, needs_owner=proposal.approval is not None)
+        yield _consequences(situation, to, proposal.approval)
 
 
 def _gate_row(gate: Gate) -> tuple[str, str, str]:
     return gate.name.value, _SIGNS[gate.passed], escape(gate.reason)
 
 
-def _consequences(situation: Situation, to: Stage, *, needs_owner: bool) -> str:
+def _consequences(situation: Situation, to: Stage, approval: Approval | None) -> str:
     name, here = situation.policy.rollout, situation.stage
-    merging = (
-        f"A code owner approves; {'the bot merges then' if situation.policy.merge_on_approval else 'then merge it'}."
-        if needs_owner
-        else "The bot merges this itself: nobody needs to approve."
-    )
+    then = "the bot merges it then" if situation.policy.merge_on_approval else "then anybody can merge it"
+    merging = f"A code owner approves; {then}." if approval else "The bot merges it; nobody needs to approve."
     before, after = f"{escape(here.name)} ({here.percentage} %)", f"{escape(to.name)} ({to.percentage} %)"
     limit = percent(to.max_error_rate)
     last = situation.policy.above(to) is None
     stay = "it stays watched" if last else f"it stays there for at least {duration(to.duration)}"
-    hold, rollback = f"`rollout-bot hold {name}`", f"`rollout-bot rollback {name}`"
+    worse = f"if more than {limit} of requests are shown to fail, "
+    worse += (
+        "it is rolled back" if situation.policy.rollback_on_error else "people are called (rollback_on_error is off)"
+    )
+    passed_over = approval.override.gates if approval and approval.override else ()
+    green = "has not regressed" if GateName.ANALYSIS.value in passed_over else "is healthy"
+    hold, rollback = f"`rollout-bot hold {name} --reason …`", f"`rollout-bot rollback {name} --reason …`"
     lines = (
         f"**Merging** moves {escape(name)} from {before} to {after} with the next deployment. {merging}",
-        f"**Afterwards** {stay}; it is rolled back if over {limit} are shown to fail.",
-        "**What stops it**: the status `rollout/gate` turns red as soon as the evidence is not healthy any more.",
+        f"**Afterwards** {stay}; {worse}.",
+        f"**What stops it**: the status `rollout/gate` is green only while {escape(here.name)} {green}.",
         f"**To say no**, close this pull request. To wait: {hold}. To go back later: {rollback}.",
     )
     return "\n".join(f"- {line}" for line in lines)
@@ -145,11 +171,12 @@ def _consequences(situation: Situation, to: Stage, *, needs_owner: bool) -> str:
 
 def _after_rollback(situation: Situation, after: State) -> str:
     policy, tries = situation.policy, situation.standing.rollbacks + 1
-    undone = f"{after.percentage} % instead of {situation.stage.percentage} % with the next deployment."
-    again = f"The next try waits {duration(policy.cooldown)} and needs new approvals."
+    share = f"{after.percentage} % instead of {situation.stage.percentage} %"
+    again = f"Another try waits {duration(policy.cooldown)} and needs new approvals."
     if tries >= policy.max_rollbacks:
-        again = f"Rolled back {tries} times: only a human restarts it, with `rollout-bot resume {after.rollout}`."
-    return f"- **Undone**: {undone}\n- **Next**: {again}"
+        resume = f"`rollout-bot resume {after.rollout} --reason …`"
+        again = f"Rolled back {amount(tries, 'time')}: only a human lets it try again, with {resume}."
+    return f"- **With the next deployment**: {share}. Nobody needs to approve.\n- **Afterwards**: {again}"
 
 
 def _queries(situation: Situation) -> str:

@@ -1,0 +1,92 @@
+"""What of a tick needs somebody's attention, one remark each, with its file and line where there is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from rollout_bot.core.decision import Decision, Situation
+from rollout_bot.core.record import RolloutRecord, Step, TickRecord
+from rollout_bot.core.repository import ROOT, GateState, PullState, policy_path
+from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.wording import duration
+from rollout_bot.report.markdown import plain
+from rollout_bot.report.terminal import describe
+
+_PLACE = re.compile(rf"({ROOT}/[^\s:]+)(?::(\d+):\d+)?: (.*)", re.DOTALL)
+
+
+class Annotation(NamedTuple):
+    """`level` is error, warning or notice; `line` counts from 1."""
+
+    level: str
+    title: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+def annotations(record: TickRecord) -> list[Annotation]:
+    """Regressions, what could not be measured, failed actions, invalid files and approvals that are waited for."""
+    found = [remark for each in record.rollouts for remark in _of(each)]
+    found += [_failed("", step) for step in record.gates if step.error is not None]
+    # GitHub shows a handful: the gravest first.
+    return sorted(found, key=lambda each: each.level != "error")
+
+
+def waits_for_owner(record: RolloutRecord) -> bool:
+    """Whether a green pull request of the bot's waits for a code owner, and for nothing else."""
+    pull = record.pull
+    if pull is None or pull.state is not PullState.OPEN or pull.owners_approved:
+        return False
+    return pull.gate is None or pull.gate.state is GateState.SUCCESS
+
+
+def needs_attention(record: RolloutRecord) -> bool:
+    """Whether there is anything to remark upon."""
+    return any(True for _ in _of(record))
+
+
+def _of(record: RolloutRecord) -> Iterator[Annotation]:
+    name = record.rollout
+    yield from _files(name, "error", "bug in rollout-bot" if record.bug else "cannot be evaluated", record.problems)
+    yield from (_failed(name, step) for step in record.steps if step.error is not None)
+    if record.situation is not None and record.decision is not None:
+        yield from _judged(record, record.situation, record.decision)
+    if waits_for_owner(record) and record.pull is not None and record.situation is not None:
+        waited = duration(record.situation.now - record.pull.opened_at)
+        text = f"#{record.pull.number} ({record.pull.title}) has waited for a code owner for {waited}"
+        yield _remark("warning", f"{name}: approval pending", text)
+    yield from _files(name, "warning", "has a file that counts for nothing", record.notes)
+
+
+def _judged(record: RolloutRecord, situation: Situation, decision: Decision) -> Iterator[Annotation]:
+    name, verdict = record.rollout, situation.verdict
+    here = f"{name}: {situation.stage.name} {situation.stage.percentage} %"
+    reason = verdict.reasons[0]
+    if verdict.outcome is Outcome.REGRESSED:
+        done = " (rolled back)" if record.merged else ""
+        yield _remark("error", f"{here} has regressed{done}", reason)
+    elif verdict.outcome is Outcome.UNAVAILABLE and not record.problems:
+        yield _remark("warning", f"{here} cannot be judged", reason, policy_path(name))
+    if decision.refused:
+        yield _remark("error", f"{name}: refused", "; ".join(decision.reasons))
+    elif decision.attention and verdict.outcome not in (Outcome.REGRESSED, Outcome.UNAVAILABLE):
+        yield _remark("warning", f"{here} needs somebody", "; ".join(decision.reasons))
+
+
+def _failed(rollout: str, step: Step) -> Annotation:
+    title = f"{rollout}: action failed" if rollout else "action failed"
+    return _remark("error", title, f"{describe(step.action, step.pull)}: {step.error}")
+
+
+def _files(rollout: str, level: str, what: str, texts: Iterable[str]) -> Iterator[Annotation]:
+    for text in texts:
+        place = _PLACE.fullmatch(text)
+        file, line = (place[1], int(place[2]) if place[2] else None) if place else (None, None)
+        yield _remark(level, f"{rollout}: {what}", place[3] if place else text, file, line)
+
+
+def _remark(level: str, title: str, message: str, file: str | None = None, line: int | None = None) -> Annotation:
+    return Annotation(level, plain(title), plain(message), file, line)

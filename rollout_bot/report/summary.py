@@ -1,0 +1,125 @@
+"""The job summary of a tick in Markdown: what somebody reads who looks at a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rollout_bot.core.decision import Situation
+from rollout_bot.core.policy import OFF
+from rollout_bot.core.record import RolloutRecord, Step, TickRecord
+from rollout_bot.core.verdict import Outcome, Rate
+from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.report.annotations import needs_attention, waits_for_owner
+from rollout_bot.report.markdown import escape, table
+from rollout_bot.report.terminal import describe, next_step
+
+_SIGNS = {
+    Outcome.HEALTHY: "✅",
+    Outcome.REGRESSED: "🔴",
+    Outcome.INCONCLUSIVE: "⏳",
+    Outcome.UNAVAILABLE: "⚠️",
+    Outcome.SHARED: "⚠️",
+}
+
+
+def summary(record: TickRecord) -> str:
+    """All rollouts, those that need somebody first. Everything from outside is escaped."""
+    return "\n\n".join(_parts(record)) + "\n"
+
+
+def _parts(record: TickRecord) -> Iterator[str]:
+    dry = " (dry run: nothing was changed)" if record.dry_run else ""
+    yield f"## Rollouts at {moment(record.now)}{dry}"
+    if not record.rollouts:
+        yield "No rollouts here; begin one with: `rollout-bot init NAME`"
+    ordered = sorted(record.rollouts, key=lambda each: (not needs_attention(each), each.rollout))
+    if len(ordered) > 1:
+        yield table(("rollout", "stands at", "verdict", "decision"), [_row(each) for each in ordered])
+    for each in ordered:
+        yield from _section(each, record)
+    gates = [line for step in record.gates for line in _step(step, dry_run=record.dry_run)]
+    if gates:
+        yield "### Other pull requests"
+        yield "\n".join(gates)
+    yield f"{amount(record.requests, 'request')} spent on the forge."
+
+
+def _row(record: RolloutRecord) -> tuple[str, ...]:
+    situation = record.situation
+    verdict = f"{_SIGNS[situation.verdict.outcome]} {situation.verdict.outcome}" if situation else "⚠️ not evaluated"
+    return escape(record.rollout), _place(record), verdict, _decision(record)
+
+
+def _place(record: RolloutRecord) -> str:
+    if record.situation is None:
+        return "unknown"
+    return f"{escape(record.situation.state.stage)} {record.situation.state.percentage} %"
+
+
+def _decision(record: RolloutRecord) -> str:
+    decision = record.decision
+    if decision is None:
+        return "hold"
+    if decision.refused:
+        return "refused"
+    what = decision.action.value.replace("_", " ")
+    moves = decision.action.value in ("advance", "roll_back") and decision.to is not None
+    return f"{what} to {escape(decision.to.name)} {decision.to.percentage} %" if moves and decision.to else what
+
+
+def _section(record: RolloutRecord, tick: TickRecord) -> Iterator[str]:
+    situation = record.situation
+    place = f": {_place(record)}" if situation else ""
+    yield f"### {escape(record.rollout)}{place}"
+    if situation is None:
+        yield "**This rollout cannot be evaluated; nothing was touched.**"
+    else:
+        yield from _standing(situation)
+        yield _why(record)
+    done = [line for step in record.steps for line in _step(step, dry_run=tick.dry_run)]
+    said = situation.verdict.reasons if situation else ()
+    done += [f"- ⚠️ {escape(each)}" for each in (*record.problems, *record.notes) if each not in said]
+    if done:
+        yield "\n".join(done)
+    following = next_step(record, dry_run=tick.dry_run)
+    if following:
+        owner = " 👀" if waits_for_owner(record) else ""
+        yield f"**Next**: {escape(following)}{owner}"
+
+
+def _standing(situation: Situation) -> Iterator[str]:
+    verdict, standing = situation.verdict, situation.standing
+    age = duration(situation.now - standing.entered_at)
+    since = f"since {moment(standing.entered_at)} ({age}), attempt {situation.state.attempt}"
+    yield f"{_SIGNS[verdict.outcome]} **{verdict.outcome}**, {since}"
+    if situation.stage != OFF:
+        bounds = "–"
+        if verdict.lower is not None and verdict.upper is not None:
+            bounds = f"{percent(verdict.lower)} to {percent(verdict.upper)}"
+        limit = percent(verdict.limit)
+        rows = [
+            ("this stage", *_rate(verdict.stage), bounds, limit),
+            ("last hour", *_rate(verdict.last_hour), "–", limit),
+        ]
+        yield table(("", "error rate", "failed of requests", "likely between", "limit"), rows)
+    yield "\n".join(f"- {escape(each)}" for each in (*verdict.reasons, *verdict.notes))
+
+
+def _rate(rate: Rate) -> tuple[str, str]:
+    shown = "no requests" if rate.value is None else percent(rate.value)
+    return shown, f"{count(rate.failures)} of {count(rate.requests)}"
+
+
+def _why(record: RolloutRecord) -> str:
+    reasons = record.decision.reasons if record.decision else ()
+    return f"**Decision**: {_decision(record)}" + "".join(f"\n- {escape(each)}" for each in reasons)
+
+
+def _step(step: Step, *, dry_run: bool) -> Iterator[str]:
+    text = escape(describe(step.action, step.pull))
+    if step.error is not None:
+        yield f"- ❌ **failed**: {text}: {escape(step.error)}"
+    elif dry_run:
+        yield f"- would {text}"
+    elif step.changed:
+        yield f"- done: {text}"
