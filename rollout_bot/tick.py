@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate
+from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate, StartWorkflow
 from rollout_bot.core.decision import Decision, DecisionAction, Proposal, Request, Situation
 from rollout_bot.core.gate import UNTOUCHED, Base, worst
 from rollout_bot.core.gate import judge as judge_gate
@@ -80,6 +80,8 @@ class Tick:
 
         With a request exactly one rollout must be named in `only`.
         """
+        if request is not None:
+            request = replace(request, role=self.forge.role(request.by))
         look = self._look(self.only, request)
         if self.only is not None and (unknown := self.only - look.records.keys()):
             raise CannotEvaluate(*(_unknown(name, look.snapshot) for name in sorted(unknown)))
@@ -212,6 +214,8 @@ def _apply(forge: Forge, record: RolloutRecord, actions: Iterable[Action]) -> tu
     heads: dict[str, str] = {}
     pull, conflict = record.pull, False
     for action in actions:
+        if isinstance(action, StartWorkflow) and (pull is None or pull.state is not PullState.MERGED):
+            continue
         step, after, conflict = _apply_one(forge, action, heads)
         steps.append(step)
         if after is not None and isinstance(action, OpenPull):

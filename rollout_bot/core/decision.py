@@ -66,12 +66,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a human asks for. `to` names a stage and is for rollbacks only (None: one stage down)."""
+    """What a human asks for. `to` names a stage and is for rollbacks only (None: one stage down).
+
+    `role` is the human's in the repository; None on a forge that knows no roles.
+    """
 
     kind: ChangeKind
     by: str
     reason: str
     to: str | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,9 @@ def _refusal_gate(situation: Situation) -> Gate:
 def decide(situation: Situation, request: Request | None = None) -> Decision:
     """The one decision for this rollout now; a human's request comes before everything but a regression's veto."""
     if request is not None:
+        if not situation.policy.may_operate(request.by, request.role):
+            allowed = ", ".join(situation.policy.operators)
+            return _refuse(f"{request.by} has the role {request.role} here; allowed by the policy: {allowed}")
         return _REQUESTS[request.kind](situation, request)
     stage, verdict, policy = situation.stage, situation.verdict, situation.policy
     below = policy.below(stage)

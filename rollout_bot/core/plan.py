@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, Plan, SetGate, UpdatePull
+from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, Plan, SetGate, StartWorkflow, UpdatePull
 from rollout_bot.core.decision import Decision, Proposal, Refusal, Situation
 from rollout_bot.core.gate import judge_proposal
 from rollout_bot.core.repository import (
@@ -161,7 +161,15 @@ def _open(
     yield OpenPull(branch, snapshot.base, files, text.title, text.body, message, _labels(proposal), after)
     yield SetGate(branch, None, gate)
     if proposal.approval is None and gate.state is GateState.SUCCESS:
-        yield MergePull(branch, None, text.title, message)
+        yield from _merge(situation, proposal, MergePull(branch, None, text.title, message))
+
+
+def _merge(situation: Situation, proposal: Proposal, merge: MergePull) -> Iterator[Action]:
+    """The bot's own merge and, where it changes the percentage, the deployment that nobody else would start."""
+    yield merge
+    state, workflow = proposal.state, situation.policy.deploy_workflow
+    if workflow is not None and state.percentage != situation.state.percentage:
+        yield StartWorkflow(workflow, {"rollout": state.rollout, "percentage": str(state.percentage)})
 
 
 def _labels(proposal: Proposal) -> tuple[str, ...]:
@@ -180,7 +188,8 @@ def _refresh(
     # Where approvals/ has no owners nobody can approve, and the bot must not take that for consent.
     agreed = situation.policy.merge_on_approval and pull.owners_approved and bool(pull.approvers)
     if current.gate.state is GateState.SUCCESS and (proposal.approval is None or agreed):
-        yield MergePull(pull.branch, pull.head, text.title, texts.commit(proposal))
+        merge = MergePull(pull.branch, pull.head, text.title, texts.commit(proposal))
+        yield from _merge(situation, proposal, merge)
 
 
 def _keep(situation: Situation, decision: Decision, own: Iterable[Judged], texts: Texts) -> Iterator[Action]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -226,6 +227,24 @@ def test_a_request_keeps_who_asked_and_why(kind: ChangeKind) -> None:
     after = proposed(decide(situation(committed), asks(kind)))
     assert (after.change.kind, after.change.by, after.change.reason) == (kind, "bob", "a human asks")
     assert after.generation == 2
+
+
+@pytest.mark.parametrize(
+    ("role", "operators", "may"),
+    [
+        (None, ("admin",), True),
+        ("maintain", ("admin", "maintain"), True),
+        ("write", ("admin", "maintain"), False),
+        ("write", ("admin", "@Bob"), True),
+        ("none", ("@alice",), False),
+    ],
+)
+def test_only_operators_may_ask(role: str | None, operators: tuple[str, ...], may: bool) -> None:
+    rules = policy(operators=operators)
+    decision = decide(situation(rules=rules), replace(asks(ChangeKind.ROLL_BACK), role=role))
+    assert decision.refused is not may
+    if not may:
+        assert decision.reasons[0].startswith(f"bob has the role {role} here; allowed by the policy: ")
 
 
 def test_where_every_gate_is_open_a_request_needs_no_override() -> None:

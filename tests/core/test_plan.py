@@ -25,7 +25,7 @@ from support.rollouts import (
     up,
 )
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
 from rollout_bot.core.decision import Decision, Proposal, Request, Situation, decide
 from rollout_bot.core.gate import judge_proposal
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates, refusal
@@ -107,6 +107,17 @@ def test_a_move_that_needs_nobody_is_opened_gated_and_merged() -> None:
     assert opened == OpenPull(branch, "base", files, "title", f"body {BODY}", "to most", labels)
     assert gate == SetGate(branch, None, GateStatus(GateState.SUCCESS, "checkout: canary → most: canary is healthy"))
     assert merge == MergePull(branch, None, "title", "to most")
+
+
+def test_the_bots_own_moves_start_the_deployment_and_its_holds_do_not() -> None:
+    rules = replace(FREE, deploy_workflow="deploy.yml")
+    start = StartWorkflow("deploy.yml", {"rollout": "checkout", "percentage": "75"})
+    moved = acts(situation(rules=rules))
+    assert isinstance(moved[-2], MergePull)
+    assert moved[-1] == start
+    waiting = judged(7, up(state(), MOST))
+    assert acts(situation(rules=rules), waiting)[-1] == start
+    assert isinstance(acts(situation(rules=rules), request=asks(ChangeKind.HOLD))[-1], MergePull)
 
 
 def test_a_move_that_needs_an_owner_brings_the_marker_and_waits() -> None:
