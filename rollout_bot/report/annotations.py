@@ -27,7 +27,7 @@ class Annotation(NamedTuple):
     line: int | None = None
 
 
-def annotations(record: TickRecord) -> list[Annotation]:
+def remarks(record: TickRecord) -> list[Annotation]:
     """Regressions, what could not be measured, failed actions, invalid files and approvals that are waited for."""
     found = [remark for each in record.rollouts for remark in _of(each)]
     found += [_failed("", step) for step in record.gates if step.error is not None]

@@ -111,8 +111,12 @@ def _rate(rate: Rate) -> tuple[str, str]:
 
 
 def _why(record: RolloutRecord) -> str:
+    """The decision, without the reasons that the verdict has just given."""
+    verdict = record.situation.verdict if record.situation else None
+    said = (*verdict.reasons, f"{verdict.outcome}: {verdict.reasons[0]}") if verdict else ()
     reasons = record.decision.reasons if record.decision else ()
-    return f"**Decision**: {_decision(record)}" + "".join(f"\n- {escape(each)}" for each in reasons)
+    new = [f"- {escape(each)}" for each in reasons if each not in said]
+    return "\n".join((f"**Decision**: {_decision(record)}", *([""] if new else []), *new))
 
 
 def _step(step: Step, *, dry_run: bool) -> Iterator[str]:
