@@ -7,8 +7,9 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from rollout_bot.commands.common import Subparsers, add_dry_run, add_now, command, now_of, person
+from rollout_bot.commands.common import Subparsers, add_dry_run, add_now, command, now_of
 from rollout_bot.commands.exits import DONE, UsageError
+from rollout_bot.commands.where import git_user
 
 _EXAMPLES = """\
 examples:
@@ -53,12 +54,12 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{root} is no git work tree; run `git init` there first, or name one with --repository")
     written = {
         **_new_files(root, options, now_of(options)),
-        **_codeowners(root, _owners(options)),
+        **_codeowners(root, options.rollout, _owners(options)),
     }
-    for path, text in written.items():
+    for path, content in written.items():
         if not options.dry_run:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text, encoding="utf-8")
+            (root / path).write_bytes(content)
         print(f"{'would write' if options.dry_run else 'wrote'}  {path}")
     if not written:
         print("everything is there already; nothing was written")
@@ -69,14 +70,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _owners(options: argparse.Namespace) -> str:
-    owners = options.owner or ["@" + re.sub(r"[^\w.-]+", "-", person(argparse.Namespace(**vars(options), person=None)))]
+    owners = options.owner or ["@" + re.sub(r"[^\w.-]+", "-", git_user(options))]
     for owner in owners:
         if not _OWNER.fullmatch(owner):
             raise UsageError(f"{owner!r} cannot own files; allowed: @user, @org/team or an e-mail address")
     return " ".join(owners)
 
 
-def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[str, str]:
+def _default_owner(options: argparse.Namespace) -> str:
+    asked = argparse.Namespace(repository=options.repository, person=None)
+    return "@" + re.sub(r"[^\w.-]+", "-", person(asked), flags=re.ASCII).strip("-")
+
+
+def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[str, bytes]:
     """The files that are not there yet; the state starts at a stage of the policy that is, or will be, there."""
     from rollout_bot.core.repository import policy_path, state_path
     from rollout_bot.core.state import start
@@ -85,10 +91,10 @@ def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[s
     from rollout_bot.files.state import write_state
 
     name = options.rollout
-    files: dict[str, str] = {}
+    files: dict[str, bytes] = {}
     policy_file = root / policy_path(name)
-    text = policy_file.read_text(encoding="utf-8") if policy_file.exists() else policy_template(name)
-    policy = read_policy(text.encode(), policy_path(name))
+    text = policy_file.read_bytes() if policy_file.exists() else policy_template(name).encode()
+    policy = read_policy(text, policy_path(name))
     if not policy_file.exists():
         files[policy_path(name)] = text
     stages = {stage.name: stage for stage in policy.ladder[:2]}
@@ -97,19 +103,29 @@ def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[s
         raise UsageError(f"--at {options.at!r}: a rollout starts at {' or '.join(stages)}")
     if not (root / state_path(name)).exists():
         state = start(name, stage, by="rollout-bot init", reason=f"starts at {stage.percentage} %", now=now)
-        files[state_path(name)] = write_state(state)
+        files[state_path(name)] = write_state(state).encode()
     return files
 
 
-def _codeowners(root: Path, owners: str) -> dict[str, str]:
+def _codeowners(root: Path, rollout: str, owners: str) -> dict[str, bytes]:
     """CODEOWNERS with the missing lines at its end, where they win; empty if none is missing."""
     from rollout_bot.files.scaffold import codeowners_lines
 
-    path = next((each for each in _CODEOWNERS if (root / each).is_file()), _CODEOWNERS[0])
-    text = (root / path).read_text(encoding="utf-8") if (root / path).is_file() else ""
-    patterns = {line.split()[0] for line in text.splitlines() if line.split()}
-    missing = [line for line in codeowners_lines(owners).splitlines() if line.split()[0] not in patterns]
-    if not missing:
+    place = next((each for each in _CODEOWNERS if (root / each).is_file()), _CODEOWNERS[0])
+    content = (root / place).read_bytes() if (root / place).is_file() else b""
+    if _owned_as_it_should_be(place, content, rollout):
         return {}
-    separator = "" if not text or text.endswith("\n") else "\n"
-    return {path: text + separator + "\n".join(missing) + "\n"}
+    newline = b"\r\n" if b"\r\n" in content else b"\n"
+    separator = b"" if not content or content.endswith(b"\n") else newline
+    lines = newline.join(line.encode() for line in codeowners_lines(owners).splitlines())
+    return {place: content + separator + lines + newline}
+
+
+def _owned_as_it_should_be(place: str, content: bytes, rollout: str) -> bool:
+    """Whether nobody owns the state, and somebody the policy and the approvals: the last matching line counts."""
+    from rollout_bot.core.repository import approval_path, policy_path, state_path
+    from rollout_bot.forge.codeowners import read_owners
+
+    owners = read_owners(place, content)
+    owned = (policy_path(rollout), approval_path(rollout, "any"))
+    return not owners.fault and not owners.of(state_path(rollout)) and all(owners.of(path) for path in owned)
