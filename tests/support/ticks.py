@@ -129,8 +129,14 @@ class Cut:
     def requests(self) -> int:
         return self.forge.requests
 
+    def role(self, person: str) -> None:
+        """No roles here."""
+
     def snapshot(self) -> object:
         return self.forge.snapshot()
+
+    def role(self, person: str) -> str | None:
+        return self.forge.role(person)
 
     def apply(self, action: object) -> Applied:
         applied = self.forge.apply(action)  # type: ignore[arg-type]
