@@ -110,7 +110,7 @@ class Runner:
         room = SUMMARY_BYTES - used
         if len(content) > room:
             room -= len(_CUT)
-            content = content[: content.rfind(b"\n", 0, room)] + _CUT.encode() if room > 0 else b""
+            content = content[: max(0, content.rfind(b"\n", 0, room))] + _CUT.encode() if room > 0 else b""
         with self.summary.open("ab") as file:
             file.write(content)
 
