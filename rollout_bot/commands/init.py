@@ -78,8 +78,7 @@ def _owners(options: argparse.Namespace) -> str:
 
 
 def _default_owner(options: argparse.Namespace) -> str:
-    asked = argparse.Namespace(repository=options.repository, person=None)
-    return "@" + re.sub(r"[^\w.-]+", "-", person(asked), flags=re.ASCII).strip("-")
+    return "@" + re.sub(r"[^\w.-]+", "-", git_user(options), flags=re.ASCII).strip("-")
 
 
 def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[str, bytes]:

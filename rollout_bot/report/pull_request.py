@@ -110,6 +110,8 @@ def _pause(situation: Situation, kind: ChangeKind) -> str:
 def _evidence(verdict: Verdict, *, skip: bool) -> str:
     """The figures, and the reasons; `skip` leaves out the first of them, where the headline has said it."""
     stage, hour = verdict.stage, verdict.last_hour
+    if verdict.outcome is Outcome.UNAVAILABLE and stage.value is None:
+        return f"Nothing could be measured: {escape('; '.join(verdict.reasons))}."
     bounds = "–"
     if verdict.lower is not None and verdict.upper is not None:
         bounds = f"{percent(verdict.lower)} to {percent(verdict.upper)}"
@@ -163,7 +165,11 @@ def _consequences(situation: Situation, to: Stage, approval: Approval | None) ->
     lines = (
         f"**Merging** moves {escape(name)} from {before} to {after} with the next deployment. {merging}",
         f"**Afterwards** {stay}; {worse}.",
-        f"**What stops it**: the status `rollout/gate` is green only while {escape(here.name)} {green}.",
+        *(
+            []
+            if here == OFF
+            else [f"**What stops it**: `rollout/gate` is green only while {escape(here.name)} {green}."]
+        ),
         f"**To say no**, close this pull request. To wait: {hold}. To go back later: {rollback}.",
     )
     return "\n".join(f"- {line}" for line in lines)
@@ -172,10 +178,10 @@ def _consequences(situation: Situation, to: Stage, approval: Approval | None) ->
 def _after_rollback(situation: Situation, after: State) -> str:
     policy, tries = situation.policy, situation.standing.rollbacks + 1
     share = f"{after.percentage} % instead of {situation.stage.percentage} %"
-    again = f"Another try waits {duration(policy.cooldown)} and needs new approvals."
+    again = f"another try waits {duration(policy.cooldown)} and needs new approvals."
     if tries >= policy.max_rollbacks:
         resume = f"`rollout-bot resume {after.rollout} --reason …`"
-        again = f"Rolled back {amount(tries, 'time')}: only a human lets it try again, with {resume}."
+        again = f"rolled back {amount(tries, 'time')}: only a human lets it try again, with {resume}."
     return f"- **With the next deployment**: {share}. Nobody needs to approve.\n- **Afterwards**: {again}"
 
 

@@ -157,8 +157,10 @@ def _decision_lines(decision: Decision, situation: Situation) -> Iterator[Line]:
     what = "refused" if decision.refused else decision.action.value.replace("_", " ")
     style = _ACTION_STYLES.get(decision.action, "bold yellow" if decision.attention or decision.refused else "bold")
     yield "decision", f"{what}{target}", style
-    for index, reason in enumerate(decision.reasons):
-        yield ("why" if index == 0 else ""), _brief(reason, situation), ""
+    verdict = situation.verdict
+    said = [_brief(reason, situation) for reason in decision.reasons if reason not in verdict.reasons]
+    for index, reason in enumerate(said or [f"{situation.stage.name} {_VERDICTS[verdict.outcome]}"]):
+        yield ("why" if index == 0 else ""), reason, ""
 
 
 def _step_lines(step: Step, *, dry_run: bool) -> Iterator[Line]:
@@ -234,8 +236,8 @@ def _waiting(situation: Situation, pull: PullRequest) -> str:
     if pull.owners_approved:
         return f"{name} is approved and can be merged: rollout-bot pulls merge {pull.number} --as NAME"
     waited = duration(situation.now - pull.opened_at)
-    since = f" for {waited}" if situation.now > pull.opened_at else ""
-    return f"{name} waits{since} for a code owner: rollout-bot pulls approve {pull.number} --as NAME"
+    waits = f"has waited {waited}" if situation.now > pull.opened_at else "waits"
+    return f"{name} {waits} for a code owner: rollout-bot pulls approve {pull.number} --as NAME"
 
 
 def _holding(situation: Situation, decision: Decision) -> str:
@@ -243,6 +245,8 @@ def _holding(situation: Situation, decision: Decision) -> str:
     for gate in decision.waits:
         if gate.name in human:
             return f"waits for somebody: rollout-bot {human[gate.name]} {situation.policy.rollout} --reason …"
+    if situation.verdict.outcome is Outcome.REGRESSED:
+        return f"waits for somebody: rollout-bot rollback {situation.policy.rollout} --reason …"
     target = decision.to.name if decision.to else "the next stage"
     if decision.opens_at is not None:
         return f"{target} at {moment(decision.opens_at)}, if nothing changes"

@@ -1,0 +1,220 @@
+"""The texts that are the product: what a tick prints and what a reviewer reads, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.repositories import START
+from support.rollouts import BOT, HALF, HOUR, NOW, asks, on_hold, policy, situation, standing, state, verdict
+
+from rollout_bot.core.actions import ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.decision import Decision, Refusal, Request, Situation, decide
+from rollout_bot.core.plan import PullText
+from rollout_bot.core.policy import OFF
+from rollout_bot.core.record import RolloutRecord, Step, TickRecord
+from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
+from rollout_bot.core.state import ChangeKind
+from rollout_bot.core.verdict import Bet, Forecast, Outcome, Rate, Verdict
+from rollout_bot.report.pull_request import commit_message, pull_text
+from rollout_bot.report.terminal import status_text, tick_text
+
+Golden = Callable[[str, str], None]
+QUARTER = timedelta(minutes=15)
+
+
+def measured(outcome: Outcome, *reasons: str, failures: float = 12, **fields: object) -> Verdict:
+    """30,000 requests in the 100 h of the stage."""
+    rate, hour = Rate(30_000.0, failures), Rate(1_200.0, failures / 25)
+    shown: dict[str, object] = {
+        "lower": failures / 45_000,
+        "upper": failures / 18_000,
+        "regression": Bet(0.04, 100),
+        "health": Bet(200, 20),
+        "start": NOW - 100 * HOUR,
+        "end": NOW,
+        "intervals": 400,
+    }
+    return Verdict(outcome, reasons, 0.005, rate, hour, **(shown | fields))  # type: ignore[arg-type]
+
+
+HEALTHY = measured(
+    Outcome.HEALTHY,
+    "0.04 % of 30,000 requests failed (12), within the limit of 0.5 %",
+    "evidence for health 200 of 20, evidence for a regression under 0.1 of 100",
+)
+REGRESSED = measured(
+    Outcome.REGRESSED,
+    "3.1 % of 17,000 requests failed (527) since 2026-03-10 11:30 UTC, over the limit of 0.5 %",
+    "evidence for a regression over 1,000,000 of 100",
+    failures=532,
+    regressing_since=NOW - 2 * QUARTER,
+)
+UNSURE = measured(
+    Outcome.INCONCLUSIVE,
+    "0.3 % of 30,000 requests failed (90), within the limit of 0.5 %",
+    "evidence for health 4 of 20; at this traffic about 3 h more (900 requests)",
+    failures=90,
+    health=Bet(4, 20),
+    forecast=Forecast(900, 3 * HOUR),
+    notes=("no data from 2026-03-10 09:00 UTC to 2026-03-10 09:15 UTC (the server did not answer)",),
+)
+BLIND = Verdict(Outcome.UNAVAILABLE, ("the server did not answer within 30 s",), 0.005)
+QUERIES = {"total": 'checkout_total{cohort="enforced"}', "failed": 'checkout_failed_total{cohort="enforced"}'}
+MEASURED_BY = {"source": "prometheus", "queries": QUERIES}
+
+
+def owned() -> Situation:
+    return situation(verdict=HEALTHY, **MEASURED_BY)
+
+
+def unowned() -> Situation:
+    return situation(state(HALF, generation=2), verdict=HEALTHY, **MEASURED_BY)
+
+
+def bad(**rules: object) -> Situation:
+    return situation(state(HALF, generation=2), verdict=REGRESSED, rules=policy(**rules), **MEASURED_BY)
+
+
+def unsure() -> Situation:
+    return situation(where=standing(state(), entered=-2 * HOUR), verdict=UNSURE, **MEASURED_BY)
+
+
+def off() -> Situation:
+    fallen = standing(state(OFF, attempt=2, generation=2), rolled_back_at=NOW - 30 * HOUR, rollbacks=1)
+    nothing = Verdict(Outcome.INCONCLUSIVE, ("at 0 % there is nothing to measure",), 1.0)
+    return situation(where=fallen, verdict=nothing)
+
+
+PULLS: dict[str, tuple[Situation, Request | None]] = {
+    "advance": (unowned(), None),
+    "advance-with-approval": (owned(), None),
+    "advance-merged-on-approval": (replace(owned(), policy=policy(merge_on_approval=True)), None),
+    "advance-without-rollback": (replace(owned(), policy=policy(rollback_on_error=False)), None),
+    "advance-with-override": (unsure(), asks(ChangeKind.ADVANCE)),
+    "advance-asked-for": (owned(), asks(ChangeKind.ADVANCE)),
+    "advance-from-off": (off(), None),
+    "rollback": (bad(), None),
+    "rollback-once-too-often": (bad(max_rollbacks=1), None),
+    "rollback-asked-for": (unowned(), asks(ChangeKind.ROLL_BACK, "off")),
+    "rollback-blind": (replace(unowned(), verdict=BLIND), asks(ChangeKind.ROLL_BACK)),
+    "hold": (owned(), asks(ChangeKind.HOLD)),
+    "resume": (situation(on_hold(state()), verdict=HEALTHY), asks(ChangeKind.RESUME)),
+}
+
+
+def text_of(here: Situation, request: Request | None) -> tuple[PullText, str]:
+    decision = decide(here, request)
+    assert decision.proposal is not None
+    return pull_text(here, decision), commit_message(decision.proposal)
+
+
+@pytest.mark.parametrize("kind", PULLS)
+def test_a_pull_request_reads_as_agreed(kind: str, golden: Golden) -> None:
+    text, message = text_of(*PULLS[kind])
+    golden(f"pull-{kind}.md", f"# {text.title}\n\n{text.body}\n## Commit message\n\n{message}\n")
+    assert text.body.endswith(f"{text.facts}\n")
+
+
+@pytest.mark.parametrize("kind", PULLS)
+def test_its_facts_stay_while_only_figures_move(kind: str) -> None:
+    here, request = PULLS[kind]
+    later = replace(here, now=here.now + QUARTER, verdict=replace(here.verdict, intervals=401, end=NOW + QUARTER))
+    assert text_of(later, request)[0].facts == text_of(here, request)[0].facts
+
+
+def test_a_decision_without_a_proposal_has_no_text() -> None:
+    here = situation(outcome=Outcome.INCONCLUSIVE)
+    with pytest.raises(ValueError, match="without a proposal"):
+        pull_text(here, decide(here))
+
+
+def pull(here: Situation, **fields: object) -> PullRequest:
+    green = GateStatus(GateState.SUCCESS, "checkout: canary → half: canary is healthy")
+    title = pull_text(here, decide(here)).title if decide(here).proposal else "checkout: canary 10 % → half 50 %"
+    known = {"number": 3, "branch": "rollout/checkout/2-half", "head": "c0ffee", "author": BOT, "title": title}
+    known |= {"body": "", "state": PullState.OPEN, "opened_at": NOW - HOUR, "owners_approved": False, "gate": green}
+    return PullRequest(**(known | fields))  # type: ignore[arg-type]
+
+
+OPEN = OpenPull("rollout/checkout/2-half", "base", {}, "checkout: canary 10 % → half 50 %", "body")
+GATE = SetGate("rollout/checkout/2-half", None, GateStatus(GateState.SUCCESS, "checkout: canary → half: healthy"))
+MERGE = MergePull("rollout/checkout/2-half", None, "checkout: canary 10 % → half 50 %", "message")
+
+
+def record(here: Situation, request: Request | None = None, **fields: object) -> RolloutRecord:
+    return RolloutRecord(here.policy.rollout, here, decide(here, request), **fields)  # type: ignore[arg-type]
+
+
+def done(*actions: object, changed: bool | None = True) -> tuple[Step, ...]:
+    return tuple(Step(action, changed, 3) for action in actions)  # type: ignore[arg-type]
+
+
+def _refused() -> Situation:
+    return replace(owned(), refusal=Refusal(3, "alice", NOW - HOUR))
+
+
+RED = GateStatus(GateState.PENDING, "checkout: canary → half: waits for analysis")
+TICKS: dict[str, TickRecord] = {
+    "opens": TickRecord(NOW, 0, (record(owned(), steps=done(OPEN, GATE), pull=pull(owned(), opened_at=NOW)),)),
+    "waits-for-owner": TickRecord(NOW, 0, (record(owned(), pull=pull(owned())),)),
+    "approved": TickRecord(NOW, 0, (record(owned(), pull=pull(owned(), owners_approved=True)),)),
+    "gate-shut": TickRecord(NOW, 0, (record(unsure(), steps=done(GATE), pull=pull(unsure(), gate=RED)),)),
+    "merges": TickRecord(NOW, 0, (record(unowned(), steps=done(OPEN, GATE, MERGE)),)),
+    "rolls-back": TickRecord(NOW, 0, (record(bad(), steps=done(OPEN, GATE, MERGE, ClosePull(2, "Superseded."))),)),
+    "regressed-switched-off": TickRecord(NOW, 0, (record(bad(rollback_on_error=False)),)),
+    "unsure": TickRecord(NOW, 0, (record(unsure()),)),
+    "blind": TickRecord(NOW, 0, (record(replace(owned(), verdict=BLIND), problems=BLIND.reasons),)),
+    "held": TickRecord(NOW, 0, (record(situation(on_hold(state()), verdict=HEALTHY)),)),
+    "hold-asked-for": TickRecord(NOW, 0, (record(owned(), asks(ChangeKind.HOLD), steps=done(OPEN, GATE, MERGE)),)),
+    "resume-asked-for": TickRecord(
+        NOW, 0, (record(situation(on_hold(state())), asks(ChangeKind.RESUME), steps=done(OPEN, GATE, MERGE)),)
+    ),
+    "refused-request": TickRecord(NOW, 0, (record(bad(), asks(ChangeKind.ADVANCE)),)),
+    "refused-by-owner": TickRecord(NOW, 0, (record(_refused()),)),
+    "finished-before": TickRecord(
+        NOW, 0, (record(_refused(), steps=done(UpdatePull(3, "t", "b"), MERGE), notes=("a note",)),)
+    ),
+    "fails": TickRecord(NOW, 0, (record(owned(), steps=(*done(OPEN), Step(GATE, error="the disk is full"))),)),
+    "dry-run": TickRecord(NOW, 0, (record(owned(), steps=done(OPEN, GATE, changed=None)),), dry_run=True),
+    "broken": TickRecord(NOW, 0, (RolloutRecord("checkout", problems=("state.yaml is missing", "so is policy.yaml")),)),
+    "complete": TickRecord(NOW, 0, (record(situation(state(policy().stages[-1], generation=3), verdict=HEALTHY)),)),
+    "waits-for-time": TickRecord(
+        NOW, 0, (record(situation(where=standing(state(), entered=-2 * HOUR), verdict=HEALTHY)),)
+    ),
+    "off": TickRecord(NOW, 0, (record(replace(off(), standing=replace(off().standing, rolled_back_at=NOW - HOUR))),)),
+    "other-pulls": TickRecord(NOW, 0, (record(owned()),), gates=done(GATE)),
+    "nothing": TickRecord(NOW, 0, ()),
+}
+
+
+@pytest.mark.parametrize("kind", TICKS)
+def test_a_tick_reads_as_agreed(kind: str, golden: Golden) -> None:
+    golden(f"tick-{kind}.txt", tick_text(TICKS[kind], width=160))
+
+
+@pytest.mark.parametrize("kind", ["waits-for-owner", "unsure", "blind", "broken", "off", "complete", "nothing"])
+def test_a_status_reads_as_agreed(kind: str, golden: Golden) -> None:
+    golden(f"status-{kind}.txt", status_text(TICKS[kind], width=160))
+
+
+def test_only_a_terminal_gets_colour() -> None:
+    assert "\x1b[" in tick_text(TICKS["rolls-back"], color=True)
+    assert "\x1b" not in tick_text(TICKS["rolls-back"], width=80)
+
+
+def test_two_rollouts_are_two_blocks() -> None:
+    both = replace(TICKS["unsure"], rollouts=TICKS["unsure"].rollouts * 2)
+    assert tick_text(both).count("\n\n") == 1
+
+
+def test_texts_from_outside_cannot_steer_a_terminal() -> None:
+    hostile = replace(owned(), verdict=verdict(reason="\x1b[2J\u202egood\nnews"))
+    text = tick_text(
+        TickRecord(START, 0, (RolloutRecord("checkout", hostile, Decision(decide(hostile).action, ("x",))),))
+    )
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "good news" in text
