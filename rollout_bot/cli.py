@@ -23,6 +23,7 @@ _COMMANDS = {
     "resume": "requests",
     "pulls": "pulls",
     "percentage": "percentage",
+    "verify": "verify",
     "doctor": "doctor",
     "schema": "schema",
     "demo": "demo",

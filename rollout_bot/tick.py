@@ -99,6 +99,22 @@ class Tick:
         chosen = tuple(done[name] for name in sorted(done) if self.only is None or name in self.only)
         return TickRecord(self.evaluator.now, self.forge.requests, chosen, tuple(gates), self.dry_run)
 
+    def verify(self, number: int) -> tuple[PullRequest, GateStatus, tuple[str, ...]]:
+        """Judges one open pull request and posts its status. Answers it, the status, and all that is wrong with files.
+
+        Raises CannotEvaluate if there is none of that number.
+        """
+        look = self._look(frozenset(), None)
+        pull = next((each for each in look.snapshot.open_pulls() if each.number == number), None)
+        if pull is None:
+            raise CannotEvaluate(f"there is no open pull request #{number} to {look.snapshot.base_branch}")
+        status = look.gates[number]
+        if not self.dry_run:
+            for action in plan_gates([(pull, status)]):
+                self.forge.apply(action)
+        problems = (each for name in sorted(_touched(pull)) for each in proposed(look.snapshot, pull, name).problems)
+        return pull, status, tuple(problems)
+
     def _look(self, only: frozenset[str] | None, request: Request | None) -> _Round:
         snapshot = self.forge.snapshot()
         names = snapshot.rollouts()

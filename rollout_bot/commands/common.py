@@ -7,15 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rollout_bot.commands.exits import UsageError
+from rollout_bot.core.durations import parse_duration
 
 if TYPE_CHECKING:
     from rollout_bot.evaluation import Evaluator
-    from rollout_bot.forge.local import LocalForge
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives it no other name
 Command = Callable[[argparse.Namespace], int]
@@ -55,7 +54,8 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
 
 
 def add_person(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--as", dest="person", metavar="NAME", help="who asks (default: git's user.name)")
+    who = "who asks (default: git's user.name; on GitHub always the run's actor)"
+    parser.add_argument("--as", dest="person", metavar="NAME", help=who)
 
 
 def _time(text: str) -> datetime:
@@ -68,16 +68,20 @@ def _time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def duration(text: str) -> timedelta:
+    """A duration such as 60s, for argparse."""
+    try:
+        found = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all; allowed: at least 1s")
+    return found
+
+
 def now_of(options: argparse.Namespace) -> datetime:
     """The one reading of the clock in a run."""
     return options.now or datetime.now(UTC)
-
-
-def open_forge(options: argparse.Namespace, now: datetime) -> LocalForge:
-    """The forge of the repository. Raises ForgeError."""
-    from rollout_bot.forge.local import LocalForge
-
-    return LocalForge(options.repository, now=now)
 
 
 def evaluator(options: argparse.Namespace, now: datetime, environment: Mapping[str, str] = os.environ) -> Evaluator:
@@ -86,18 +90,6 @@ def evaluator(options: argparse.Namespace, now: datetime, environment: Mapping[s
     from rollout_bot.evaluation import Evaluator
 
     return Evaluator(now, Checkout(options.repository).root, environment)
-
-
-def person(options: argparse.Namespace) -> str:
-    """Who asks. Raises UsageError if neither the option nor git says so."""
-    if options.person:
-        return str(options.person)
-    from rollout_bot.forge.git import Git
-
-    name = Git(options.repository).maybe("config", "--get", "user.name")
-    if not name:
-        raise UsageError("nobody is named; say who you are with --as NAME, or set git's user.name")
-    return name
 
 
 def print_json(document: Mapping[str, Any] | list[Any]) -> None:

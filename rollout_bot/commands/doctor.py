@@ -12,11 +12,11 @@ from rollout_bot.commands.common import (
     evaluator,
     now_of,
     on_terminal,
-    open_forge,
     print_json,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, INVALID
+from rollout_bot.commands.where import add_forge, open_forge
 
 _EXAMPLES = """\
 examples:
@@ -29,6 +29,7 @@ Exits with 3 if something would break a rollout. Changes nothing.
 
 def add(commands: Subparsers) -> None:
     parser = command(commands, "doctor", run, "examine the set-up: files, metrics, owners, forge", _EXAMPLES)
+    add_forge(parser)
     add_now(parser)
     add_format(parser)
 

@@ -16,10 +16,10 @@ from rollout_bot.commands.common import (
     command,
     evaluator,
     now_of,
-    open_forge,
     print_json,
 )
 from rollout_bot.commands.exits import DONE, FAILED, UsageError
+from rollout_bot.commands.where import open_local
 
 if TYPE_CHECKING:
     from rollout_bot.core.repository import PullRequest
@@ -75,7 +75,7 @@ def _list(options: argparse.Namespace) -> int:
     from rollout_bot.core.repository import PullState
     from rollout_bot.report.documents import pull_document
 
-    forge = open_forge(options, now_of(options))
+    forge = open_local(options, now_of(options))
     pulls = forge.pulls(None if options.state == "all" else PullState(options.state))
     if options.format == "json":
         print_json([pull_document(pull) for pull in pulls])
@@ -90,7 +90,7 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from rollout_bot.report.documents import pull_document
 
-    forge = open_forge(options, now_of(options))
+    forge = open_local(options, now_of(options))
     pull, comments = forge.pull(options.number), forge.comments(options.number)
     missing, diff = forge.missing(options.number), forge.diff(options.number)
     if options.format == "json":
@@ -126,7 +126,7 @@ def _approve(options: argparse.Namespace) -> int:
 
 def _merge(options: argparse.Namespace) -> int:
     if options.dry_run:
-        missing = open_forge(options, now_of(options)).missing(options.number)
+        missing = open_local(options, now_of(options)).missing(options.number)
         for reason in missing:
             print(f"needs: {_line(reason)}")
         if missing:
@@ -158,7 +158,7 @@ def _close(options: argparse.Namespace) -> int:
 def _act(options: argparse.Namespace, verb: str, act: Callable[[LocalForge, str], str]) -> int:
     if not options.person:
         raise UsageError(f"nobody is named; say who you are: rollout-bot pulls {verb} {options.number} --as NAME")
-    forge = open_forge(options, now_of(options))
+    forge = open_local(options, now_of(options))
     if options.dry_run:
         pull = forge.pull(options.number)
         print(f"would {verb} #{pull.number} {_line(pull.title)} ({pull.state}) as {_line(options.person)}")

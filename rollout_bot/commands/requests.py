@@ -14,10 +14,9 @@ from rollout_bot.commands.common import (
     command,
     evaluator,
     now_of,
-    open_forge,
-    person,
 )
 from rollout_bot.commands.tick import exit_code, show
+from rollout_bot.commands.where import add_forge, open_forge, person
 from rollout_bot.core.state import ChangeKind
 
 _ADVANCE = """\
@@ -59,6 +58,7 @@ def add(commands: Subparsers) -> None:
     )
     for parser in (advance, rollback, hold, resume):
         add_person(parser)
+        add_forge(parser)
         add_now(parser)
         add_dry_run(parser)
         add_format(parser)

@@ -13,11 +13,11 @@ from rollout_bot.commands.common import (
     evaluator,
     now_of,
     on_terminal,
-    open_forge,
     print_json,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, INVALID
+from rollout_bot.commands.where import add_forge, open_forge
 
 _EXAMPLES = """\
 examples:
@@ -30,6 +30,7 @@ examples:
 def add(commands: Subparsers) -> None:
     parser = command(commands, "status", run, "say where rollouts stand", _EXAMPLES)
     parser.add_argument("rollout", nargs="?", metavar="NAME", help="one rollout (default: all, as a list in JSON)")
+    add_forge(parser)
     add_now(parser)
     add_format(parser)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from rollout_bot.commands.common import (
     Subparsers,
@@ -14,24 +16,29 @@ from rollout_bot.commands.common import (
     add_format,
     add_now,
     command,
+    duration,
     evaluator,
     now_of,
     on_terminal,
-    open_forge,
     print_json,
     terminal_width,
 )
-from rollout_bot.commands.exits import BUG, DONE, FAILED, INVALID
+from rollout_bot.commands.exits import BUG, DONE, FAILED, INVALID, UsageError
+from rollout_bot.commands.where import add_forge, open_forge, report_to_runner
+from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
     from rollout_bot.core.record import TickRecord
     from rollout_bot.tick import Progress
+
+T = TypeVar("T")
 
 _EXAMPLES = """\
 examples:
   rollout-bot tick                                   every rollout of the repository you are in
   rollout-bot tick checkout --dry-run                what would be done for one of them
   rollout-bot tick --format json | jq '.rollouts[] | {rollout, decision}'
+  rollout-bot tick --every 60s --for 14m             keeps watching between two schedules
   rollout-bot tick --now 2026-11-23T09:15:00Z        as of another time, for reproducible runs
 
 A tick keeps nothing between runs: two at once, one killed or one repeated lead to the same end.
@@ -46,12 +53,55 @@ def add(commands: Subparsers) -> None:
         commands, "tick", run, "measure, judge, and open or merge the pull request that follows", _EXAMPLES
     )
     parser.add_argument("rollouts", nargs="*", metavar="NAME", help="only these rollouts (default: all)")
+    add_forge(parser)
     add_now(parser)
+    parser.add_argument("--every", type=duration, metavar="TIME", help="tick again and again, at this distance: 60s")
+    parser.add_argument("--for", dest="span", type=duration, metavar="TIME", help="how long, with --every: 14m")
     add_dry_run(parser)
     add_format(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    if (options.every is None) is not (options.span is None) or (options.every and options.now):
+        raise UsageError("--every and --for go together, and not with --now: tick --every 60s --for 14m")
+    if options.every is None:
+        return _once(options)
+    return max(repeated(lambda: _once_or_later(options), options.every, options.span))
+
+
+def repeated(
+    act: Callable[[], T],
+    every: timedelta,
+    span: timedelta,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[T]:
+    """What `act` returns, once at first and then at this distance, begun within the span; it never overlaps itself.
+
+    One that takes longer than the distance is followed at the next multiple of it.
+    """
+    begun = clock()
+    while True:
+        yield act()
+        passed = clock() - begun
+        pause = every.total_seconds() - passed % every.total_seconds()
+        if passed + pause > span.total_seconds():
+            return
+        sleep(pause)
+
+
+def _once_or_later(options: argparse.Namespace) -> int:
+    """A forge that does not answer now may do so at the next tick: no reason to stop watching."""
+    from rollout_bot.forge.interface import ForgeError
+
+    try:
+        return _once(options)
+    except ForgeError as error:
+        print(f"rollout-bot: {one_line(str(error))}", file=sys.stderr)
+        return FAILED
+
+
+def _once(options: argparse.Namespace) -> int:
     from rollout_bot.tick import Tick
 
     now = now_of(options)
@@ -64,7 +114,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show(record: TickRecord, options: argparse.Namespace) -> None:
-    """Prints a record in the format asked for."""
+    """Prints a record in the format asked for, and hands it to the runner if there is one."""
+    report_to_runner(record)
     if options.format == "json":
         from rollout_bot.report.documents import tick_document
 

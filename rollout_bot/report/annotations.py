@@ -35,6 +35,11 @@ def remarks(record: TickRecord) -> list[Annotation]:
     return sorted(found, key=lambda each: each.level != "error")
 
 
+def problem_remarks(problems: Iterable[str]) -> list[Annotation]:
+    """Errors of the files that a pull request changes, each at its place."""
+    return list(_files("rollout-bot", "error", "this cannot be merged", problems))
+
+
 def waits_for_owner(record: RolloutRecord) -> bool:
     """Whether a green pull request of the bot's waits for a code owner, and for nothing else."""
     pull = record.pull
