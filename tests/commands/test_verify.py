@@ -40,7 +40,8 @@ def test_a_broken_policy_fails_with_every_error(repository: Repository, capsys: 
     assert verify(repository, "1") == 1
     first, *problems = capsys.readouterr().out.splitlines()
     assert first.startswith("#1 Go further: failure, rollout-state/checkout/policy.yaml:")
-    assert [problem.split(": ")[1] for problem in problems] == ["max_rolbacks", "stages[3].percentage", "stages[4].percentage"]
+    fields = [problem.split(": ")[1] for problem in problems]
+    assert fields == ["max_rolbacks", "stages[3].percentage", "stages[4].percentage"]
     gate = LocalForge(repository.path, now=START).pull(1).gate
     assert gate is not None
     assert gate.state == "failure"
