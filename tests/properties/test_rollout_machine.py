@@ -183,10 +183,13 @@ class Rollout(RuleBasedStateMachine):
             self.forge.push(pull.number, {"app.py" if add else STATE: content})
 
     @precondition(lambda self: len(self.forge.open_pulls()) < 4)
-    @rule(percentage=st.integers(0, 100), attempt=st.integers(1, 3), marker=st.booleans())
-    def propose_by_hand(self, percentage: int, attempt: int, marker: bool) -> None:
+    @rule(up=st.sampled_from([-1, 1, 1, 2]), next_attempt=st.booleans(), marker=st.booleans())
+    def propose_by_hand(self, up: int, next_attempt: bool, marker: bool) -> None:
         """A person's attempt at going somewhere, lawful by chance only."""
-        stage = min(self.policy.ladder, key=lambda each: abs(each.percentage - percentage))
+        base = read_state((self.lawful if self.edited else self.forge.files)[STATE], STATE)
+        names = [each.name for each in self.policy.ladder]
+        stage = self.policy.ladder[min(max(names.index(base.stage) + up, 0), len(names) - 1)]
+        attempt = base.attempt + next_attempt
         changes: dict[str, bytes | None] = {STATE: self._state_text(stage.percentage, stage.name, attempt)}
         if marker:
             text = Approval(NAME, stage.name, attempt, Override(("analysis", "duration", "cooldown"), "x", "mallory"))

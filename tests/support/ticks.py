@@ -129,9 +129,6 @@ class Cut:
     def requests(self) -> int:
         return self.forge.requests
 
-    def role(self, person: str) -> None:
-        """No roles here."""
-
     def snapshot(self) -> object:
         return self.forge.snapshot()
 
