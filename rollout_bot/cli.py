@@ -63,7 +63,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"rollout-bot {version('rollout-bot')}\n")
+        print(f"rollout-bot {version('rollout-bot')}")
+        parser.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,142 @@
+"""`rollout-bot percentage`: one integer or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.repositories import START, Repository, make
+from support.ticks import NAME, POLICY, STATE, initial
+
+from rollout_bot.cli import main
+
+COMMAND = str(Path(sys.executable).with_name("rollout-bot"))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return make(tmp_path / "service", initial(stage="half"))
+
+
+def percentage(folder: Path, name: str = NAME) -> int:
+    return main(["percentage", name, "--repository", str(folder)])
+
+
+def test_it_prints_one_integer(repository: Repository) -> None:
+    run = subprocess.run(
+        [COMMAND, "percentage", NAME], cwd=repository.path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "50\n", "")
+
+
+def test_the_work_tree_counts_committed_or_not(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    (repository.path / STATE).write_text(str(initial(stage="most")[STATE]))
+    folder = repository.path / "a" / "deep" / "folder"
+    folder.mkdir(parents=True)
+    assert percentage(folder) == 0
+    assert capsys.readouterr().out == "75\n"
+
+
+def test_a_shallow_clone_and_an_exported_tree_will_do(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.commit_on_main({"x": "y"}, START)
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.path}", str(tmp_path / "shallow"))
+    assert percentage(tmp_path / "shallow") == 0
+    repository.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "worktree"))
+    assert percentage(tmp_path / "worktree") == 0
+    (tmp_path / "worktree" / ".git").unlink()
+    assert percentage(tmp_path / "worktree") == 0
+    assert capsys.readouterr().out == "50\n50\n50\n"
+
+
+def test_a_bare_repository_answers_for_its_base_branch(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Inside of another repository's folder, to see that it is not taken for that one.
+    bare = repository.path / "bare"
+    repository.git("clone", "--quiet", "--bare", ".", str(bare))
+    repository.commit_on_main({STATE: initial(stage="most")[STATE]}, START)
+    assert percentage(bare) == 0
+    assert main(["validate", "--repository", str(bare)]) == 0
+    assert capsys.readouterr().out == f"50\n{NAME}: valid\n"
+    assert percentage(bare, "other") == 3
+
+
+@pytest.mark.parametrize("name", ["other", "../checkout", "Checkout", "", "a b", "\udcff"])
+def test_a_rollout_that_is_not_there_prints_nothing(
+    repository: Repository, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert percentage(repository.path, name) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("rollout-bot: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (STATE, b""),
+        (STATE, b"<<<<<<< ours\npercentage: 10\n"),
+        (STATE, b"\xff\x00\x01"),
+        (STATE, b"percentage: 25\n" * 50_000),
+        (STATE, str(initial(stage="half")[STATE]).replace("percentage: 50", "percentage: 60").encode()),
+        (STATE, str(initial(stage="half")[STATE]).replace("stage: half", "stage: third").encode()),
+        (STATE, str(initial(stage="half")[STATE]).replace("rollout: checkout", "rollout: other").encode()),
+        (POLICY, b"stages: []\n"),
+    ],
+)
+def test_an_invalid_file_prints_nothing(
+    repository: Repository, capsys: pytest.CaptureFixture[str], path: str, content: bytes
+) -> None:
+    (repository.path / path).write_bytes(content)
+    assert percentage(repository.path) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert path in captured.err
+
+
+@pytest.mark.parametrize("path", [STATE, POLICY])
+def test_a_missing_or_unreadable_file_prints_nothing(
+    repository: Repository, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    (repository.path / path).unlink()
+    assert percentage(repository.path) == 3
+    assert f"{path} is missing; write it with: rollout-bot init checkout" in capsys.readouterr().err
+    (repository.path / path).mkdir()
+    assert percentage(repository.path) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"{path} cannot be read" in captured.err
+
+
+def test_no_folder_and_no_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert percentage(tmp_path / "nowhere") == 3
+    assert "is no folder; give the path of a git repository" in capsys.readouterr().err
+    assert percentage(tmp_path) == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_it_imports_nothing_heavy(repository: Repository) -> None:
+    snippet = (
+        "import json, sys; from rollout_bot.cli import main; "
+        f"main(['percentage', {NAME!r}, '--repository', {str(repository.path)!r}]); "
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, timeout=60, check=True)
+    first, modules = run.stdout.splitlines()
+    assert first == "50"
+    heavy = {
+        "github",
+        "requests",
+        "jsonschema",
+        "rich",
+        "filelock",
+        "prometheus_client",
+        "subprocess",
+        "importlib.metadata",
+    }
+    assert heavy.isdisjoint(json.loads(modules))
