@@ -1,0 +1,182 @@
+"""The git side of the fake GitHub: a real bare repository, its answers kept where they cannot change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rollout_bot.forge.git import Git, GitFailed
+
+NOBODY = "0" * 40
+
+
+@dataclass(frozen=True)
+class CommitData:
+    """A commit as read from git; the times are the author's and the committer's."""
+
+    oid: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    email: str
+    authored: datetime
+    committed: datetime
+    message: str
+
+
+@dataclass(frozen=True)
+class EntryData:
+    """An entry of a tree; `size` is a blob's in bytes."""
+
+    name: str
+    mode: int
+    kind: str
+    oid: str
+    size: int | None
+
+
+@dataclass
+class Store:
+    """A bare repository. Objects never change, so whatever was read of them once is kept."""
+
+    path: Path
+    _commits: dict[str, CommitData] = field(default_factory=dict)
+    _trees: dict[str, tuple[EntryData, ...]] = field(default_factory=dict)
+    _blobs: dict[str, bytes] = field(default_factory=dict)
+    _logs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    _diffs: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _resolved: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.git = Git(self.path, git_dir=self.path)
+
+    def create(self, branch: str) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        Git(self.path).run("init", "--quiet", "--bare", f"--initial-branch={branch}")
+
+    def heads(self) -> dict[str, str]:
+        """All branches with their commits."""
+        lines = self.git.line("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads").splitlines()
+        return {ref.removeprefix("refs/heads/"): oid for oid, ref in (line.split(" ", 1) for line in lines)}
+
+    def head(self, branch: str) -> str | None:
+        return self.git.maybe("rev-parse", "--quiet", "--verify", f"refs/heads/{branch}^{{commit}}")
+
+    def move(self, ref: str, new: str, old: str) -> None:
+        """Compare and swap; `NOBODY` stands for no such ref."""
+        self.git.run("update-ref", f"refs/{ref}", new, old)
+
+    def create_ref(self, branch: str, oid: str) -> None:
+        self.move(f"heads/{branch}", oid, NOBODY)
+
+    def delete(self, branch: str) -> None:
+        self.git.run("update-ref", "-d", f"refs/heads/{branch}")
+
+    def resolve(self, expression: str) -> str | None:
+        """The id of an object such as `main:folder/file`, None where there is none."""
+        name, colon, path = expression.partition(":")
+        whole = len(name) == 40 and set(name) <= set("0123456789abcdef")
+        commit = name if whole else self.head(name.removeprefix("refs/heads/")) or name
+        if (commit, colon + path) not in self._resolved:
+            try:
+                # A whole id passes `--verify` without being there; asking for the object itself does not.
+                what = commit + colon + path if colon else commit + "^{object}"
+                found = self.git.line("rev-parse", "--quiet", "--verify", "--end-of-options", what)
+            except GitFailed:
+                return None
+            self._resolved[commit, colon + path] = found
+        return self._resolved[commit, colon + path]
+
+    def kind(self, oid: str) -> str:
+        return self.git.line("cat-file", "-t", oid)
+
+    def commit(self, oid: str) -> CommitData:
+        if oid not in self._commits:
+            shape = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B"
+            output = self.git.line("log", "-1", f"--format={shape}", oid)
+            full, tree, parents, author, email, authored, committed, message = output.split("\0", 7)
+            self._commits[oid] = CommitData(
+                full,
+                tree,
+                tuple(parents.split()),
+                author,
+                email,
+                _time(authored),
+                _time(committed),
+                message.rstrip("\n"),
+            )
+        return self._commits[oid]
+
+    def tree(self, oid: str) -> tuple[EntryData, ...]:
+        if oid not in self._trees:
+            entries = []
+            for line in self.git.run("ls-tree", "-z", "--long", oid).split(b"\0")[:-1]:
+                about, name = line.split(b"\t", 1)
+                mode, kind, entry, size = about.decode().split()
+                count = int(size) if size != "-" else None
+                entries.append(EntryData(name.decode("utf-8", "replace"), int(mode, 8), kind, entry, count))
+            self._trees[oid] = tuple(entries)
+        return self._trees[oid]
+
+    def blob(self, oid: str) -> bytes:
+        if oid not in self._blobs:
+            self._blobs[oid] = self.git.run("cat-file", "blob", oid)
+        return self._blobs[oid]
+
+    def log(self, oid: str, path: str = "") -> tuple[str, ...]:
+        """Ids of the commits that lead to `oid`, newest first, with git's own simplification where a path is given."""
+        if (oid, path) not in self._logs:
+            output = self.git.line("log", "--format=%H", oid, *(["--", path] if path else []))
+            self._logs[oid, path] = tuple(output.split())
+        return self._logs[oid, path]
+
+    def between(self, base: str, head: str) -> tuple[str, ...]:
+        """Commits of `head` that `base` does not have, oldest first."""
+        return tuple(self.git.line("rev-list", "--reverse", f"{base}..{head}").split())
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        return self.git.maybe("merge-base", one, other)
+
+    def diff(self, base: str, head: str) -> dict[str, str]:
+        """Changed paths with git's letter (A, D, M), of `head` against its merge base with `base`."""
+        start = self.merge_base(base, head) or base
+        if (start, head) not in self._diffs:
+            parts = self.git.run("diff-tree", "-r", "-z", "--no-renames", "--name-status", start, head).split(b"\0")[
+                :-1
+            ]
+            names = [part.decode("utf-8", "replace") for part in parts]
+            self._diffs[start, head] = dict(zip(names[1::2], names[::2], strict=True))
+        return self._diffs[start, head]
+
+    def merged_tree(self, base: str, head: str) -> str | None:
+        """The tree of a merge, None where it conflicts."""
+        found = self.git.maybe("merge-tree", "--write-tree", "--messages", base, head)
+        return found.splitlines()[0] if found else None
+
+    def write_tree(self, start: str | None, files: Mapping[str, bytes | None]) -> str:
+        """The tree of commit `start` with other contents; None deletes a path."""
+        index = {"GIT_INDEX_FILE": str(self.path / "fake-index")}
+        self.git.run("read-tree", *([start] if start else ["--empty"]), extra=index)
+        lines = []
+        for path, content in files.items():
+            if content is None:
+                lines.append(f"0 {NOBODY}\t{path}")
+            else:
+                blob = self.git.line("hash-object", "-w", "--stdin", stdin=content)
+                lines.append(f"100644 {blob}\t{path}")
+        self.git.run("update-index", "-z", "--index-info", stdin="\0".join([*lines, ""]).encode(), extra=index)
+        return self.git.line("write-tree", extra=index)
+
+    def write_commit(self, tree: str, parents: tuple[str, ...], message: str, who: str, when: datetime) -> str:
+        stamp = f"{int(when.timestamp())} +0000"
+        extra = {f"GIT_{role}_DATE": stamp for role in ("AUTHOR", "COMMITTER")}
+        extra |= {f"GIT_{role}_NAME": who for role in ("AUTHOR", "COMMITTER")}
+        extra |= {f"GIT_{role}_EMAIL": f"{who}@users.noreply.github.com" for role in ("AUTHOR", "COMMITTER")}
+        chosen = [word for parent in parents for word in ("-p", parent)]
+        return self.git.line("commit-tree", tree, *chosen, stdin=message.encode("utf-8", "replace"), extra=extra)
+
+
+def _time(stamp: str) -> datetime:
+    return datetime.fromtimestamp(int(stamp), UTC)
