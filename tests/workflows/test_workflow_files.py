@@ -1,0 +1,155 @@
+"""The workflows and the action are what GitHub accepts, and as little as they need."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from support.actions import ROOT, load, step, steps
+from support.debian import cache_folder
+
+from rollout_bot.files.workflows import FOLDER, OWN, WORKFLOWS, is_pinned, workflow
+
+ACTION = ROOT / "action.yml"
+OURS = sorted((ROOT / FOLDER).glob("*.yml"))
+PARSER = Path(__file__).parent / "parser"
+PINNED = "acme/rollout-bot@" + "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The workflows as another repository gets them."""
+    folder = tmp_path_factory.mktemp("shop") / FOLDER
+    folder.mkdir(parents=True)
+    for name in WORKFLOWS:
+        (folder / name).write_text(workflow(name, action=PINNED, rollout="checkout"))
+    return sorted(folder.glob("*.yml"))
+
+
+def test_this_repository_uses_what_it_ships() -> None:
+    assert {path.name for path in OURS} == {*WORKFLOWS, "ci.yml"}
+    for name in WORKFLOWS:
+        assert (ROOT / FOLDER / name).read_text() == workflow(name, action=OWN, rollout="guardian")
+
+
+def tool(name: str, *arguments: str | Path) -> str:
+    command = [Path(sys.executable).parent / name, *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_zizmor_finds_nothing(theirs: list[Path]) -> None:
+    tool("zizmor", "--offline", "--pedantic", "--strict-collection", "--no-progress", ACTION, *OURS, *theirs)
+
+
+def test_they_fit_githubs_schemas(theirs: list[Path]) -> None:
+    tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *OURS, *theirs)
+    tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", ACTION)
+
+
+def parse(*paths: Path) -> list[str]:
+    """What GitHub's own parser has to say; it is fetched once, as its lock has it."""
+    lock = PARSER / "package-lock.json"
+    folder = cache_folder() / "npm" / "workflow-parser"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock", timeout=300):
+        for source in PARSER.iterdir():
+            shutil.copy(source, folder)
+        installed = folder / "installed"
+        if not installed.exists() or installed.read_bytes() != lock.read_bytes():
+            install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+            done = subprocess.run(install, cwd=folder, check=False, capture_output=True, text=True, timeout=240)
+            assert done.returncode == 0, f"GitHub's workflow parser is not to be had from npm: {done.stderr.strip()}"
+            shutil.copy(lock, installed)
+    command = ["node", folder / "parse.mjs", *paths]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+def test_githubs_own_parser_takes_them(theirs: list[Path]) -> None:
+    assert parse(ACTION, *OURS, *theirs) == []
+
+
+def test_githubs_own_parser_would_say_what_is_wrong(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text((ROOT / FOLDER / "rollout.yml").read_text().replace("steps.app.outputs", "steps..outputs"))
+    assert "Unexpected symbol" in parse(broken)[0]
+
+
+@pytest.mark.parametrize("path", [ACTION, *OURS], ids=lambda path: path.name)
+def test_every_action_is_pinned_and_says_its_version(path: Path) -> None:
+    uses = re.findall(r"(?<!\w)uses: (.*)", path.read_text())
+    assert uses
+    for each in uses:
+        pinned = re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)
+        assert pinned or each.startswith("./ #"), each
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+def test_nothing_is_permitted_beyond_a_job(path: Path) -> None:
+    document = load(path)
+    assert document["permissions"] == {}
+    assert all(job["permissions"] for job in document["jobs"].values())
+    assert all(job["timeout-minutes"] <= 45 for job in document["jobs"].values())
+    assert "pull_request_target" not in document["on"]
+
+
+@pytest.mark.parametrize("path", [ACTION, *OURS], ids=lambda path: path.name)
+def test_no_expression_becomes_a_part_of_a_script(path: Path) -> None:
+    assert not [each["name"] for each in steps(load(path)) if "${{" in each.get("run", "")]
+
+
+def test_only_the_workflow_that_acts_may_write() -> None:
+    for name in WORKFLOWS:
+        (job,) = load(ROOT / FOLDER / name)["jobs"].values()
+        writes = {scope for scope, level in job["permissions"].items() if level == "write"}
+        assert writes == ({"contents", "pull-requests", "statuses", "actions"} if name == "rollout.yml" else set())
+
+
+def test_the_gate_does_not_run_what_a_pull_request_brings() -> None:
+    checkout = step(load(ROOT / FOLDER / "rollout-gate.yml"), "Check out")
+    assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+
+
+def test_other_repositories_check_nothing_out_but_what_they_deploy(theirs: list[Path]) -> None:
+    for path in theirs:
+        names = [each["name"] for each in steps(load(path))]
+        assert ("Check out" in names) == (path.name == "deploy-example.yml")
+        assert PINNED in path.read_text()
+        assert not re.search("@[A-Z]+@|guardian", path.read_text())
+
+
+def test_every_input_that_a_workflow_gives_exists() -> None:
+    known = load(ACTION)["inputs"]
+    for name in WORKFLOWS:
+        for each in steps(load(ROOT / FOLDER / name)):
+            if each.get("uses") == OWN:
+                assert set(each["with"]) <= set(known)
+
+
+def test_what_the_bot_sends_to_a_deployment_is_declared() -> None:
+    declared = load(ROOT / FOLDER / "deploy-example.yml")["on"]["workflow_dispatch"]["inputs"]
+    assert set(declared) == {"rollout", "percentage"}
+
+
+@pytest.mark.parametrize(
+    ("action", "pinned"),
+    [
+        (PINNED, True),
+        ("acme/rollout-bot@v1", False),
+        ("acme/rollout-bot@0123456", False),
+        (PINNED + "\n", False),
+        (PINNED + " # x", False),
+        ("./", False),
+    ],
+)
+def test_a_pinned_action_names_a_whole_commit(action: str, *, pinned: bool) -> None:
+    assert is_pinned(action) is pinned
