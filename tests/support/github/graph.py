@@ -107,7 +107,7 @@ def run(query: str, variables: Mapping[str, Any], name: str | None, root: Any, m
         variable_values=dict(variables),
         operation_name=name,
         field_resolver=_resolve,
-        type_resolver=lambda value, _info, _type: value.typename,
+        type_resolver=lambda value, *_: value["__typename"] if isinstance(value, Mapping) else value.typename,
     )
     body: dict[str, Any] = {"data": result.data}
     violations = []

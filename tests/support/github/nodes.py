@@ -434,6 +434,9 @@ class TreeEntryNode(Node):
         return git_object(self.context, self.data.oid, self.data.kind) if self.data.kind != "commit" else None
 
 
+_SIGNED = {"__typename": "GpgSignature", "isValid": True, "state": "VALID", "wasSignedByGitHub": True}
+
+
 class CommitNode(GitObject):
     def __init__(self, context: Context, data: str) -> None:
         super().__init__(context, data)
@@ -444,7 +447,7 @@ class CommitNode(GitObject):
         self.committed_date, self.authored_date = stamp(self.commit.committed), stamp(self.commit.authored)
         self.author = self.committer = GitActorNode(context, self.commit)
         made_here = self.commit.email.endswith("@users.noreply.github.com")
-        self.signature = {"isValid": True, "state": "VALID", "wasSignedByGitHub": True} if made_here else None
+        self.signature = _SIGNED if made_here else None
 
     def tree(self) -> TreeNode:
         return TreeNode(self.context, self.commit.tree)

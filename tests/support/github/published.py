@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from githubkit_schemas.v2022_11_28 import models
+from githubkit.utils import UNSET
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 _ABSENT = object()
@@ -102,7 +103,9 @@ def _neutral(options: list[Any]) -> Any:
 
 
 def _options(kind: Any) -> list[Any]:
-    """The alternatives of a type, without annotations and `Missing`."""
+    """The alternatives of a type, without annotations and that of being left out."""
+    if get_origin(kind) is Literal and UNSET in get_args(kind):
+        return []
     if get_origin(kind) is typing.Annotated:
         return _options(get_args(kind)[0])
     if get_origin(kind) in (Union, types.UnionType):
