@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -218,3 +219,12 @@ def test_texts_from_outside_cannot_steer_a_terminal() -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "good news" in text
+
+
+def test_long_lines_are_broken_under_their_beginning() -> None:
+    lines = tick_text(TICKS["refused-by-owner"], width=60).splitlines()
+    assert max(map(len, lines)) <= 60
+    why = next(index for index, line in enumerate(lines) if line.startswith("why"))
+    assert lines[why + 1].startswith(" " * 10)
+    painted = tick_text(TICKS["refused-by-owner"], width=60, color=True)
+    assert re.sub(r"\x1b\[[\d;]*m", "", painted).splitlines() == lines
