@@ -17,7 +17,7 @@ from rollout_bot.commands.common import (
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, INVALID
-from rollout_bot.commands.where import add_forge, open_forge
+from rollout_bot.commands.where import add_forge, open_forge, report_to_runner
 
 _EXAMPLES = """\
 examples:
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     now = now_of(options)
     only = frozenset((options.rollout,)) if options.rollout else None
     record = Tick(open_forge(options, now), evaluator(options, now), only, dry_run=True).run()
+    report_to_runner(record)
     if options.format == "json":
         from rollout_bot.report.documents import status_document
 

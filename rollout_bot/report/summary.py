@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rollout_bot.core.decision import Situation
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
+from rollout_bot.core.repository import GateState, PullRequest, PullState
 from rollout_bot.core.verdict import Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent
 from rollout_bot.report.annotations import needs_attention, waits_for_owner
@@ -37,10 +38,7 @@ def _parts(record: TickRecord) -> Iterator[str]:
         yield table(("rollout", "stands at", "verdict", "decision"), [_row(each) for each in ordered])
     for each in ordered:
         yield from _section(each, record)
-    gates = [line for step in record.gates for line in _step(step, dry_run=record.dry_run)]
-    if gates:
-        yield "### Other pull requests"
-        yield "\n".join(gates)
+    yield from _list("Other pull requests", _steps(record.gates, dry_run=record.dry_run))
     yield f"{amount(record.requests, 'request')} spent on the forge."
 
 
@@ -76,15 +74,34 @@ def _section(record: RolloutRecord, tick: TickRecord) -> Iterator[str]:
     else:
         yield from _standing(situation)
         yield _why(record)
-    done = [line for step in record.steps for line in _step(step, dry_run=tick.dry_run)]
+    yield from _list("Would be done" if tick.dry_run else "Done", _steps(record.steps, dry_run=tick.dry_run))
     said = situation.verdict.reasons if situation else ()
-    done += [f"- ⚠️ {escape(each)}" for each in (*record.problems, *record.notes) if each not in said]
-    if done:
-        yield "\n".join(done)
-    following = next_step(record, dry_run=tick.dry_run)
+    yield from _list("To look at", (escape(each) for each in (*record.problems, *record.notes) if each not in said))
+    following = _next(record, tick)
     if following:
-        owner = " 👀" if waits_for_owner(record) else ""
-        yield f"**Next**: {escape(following)}{owner}"
+        yield f"**Next**: {escape(following)}"
+
+
+def _list(title: str, lines: Iterable[str]) -> Iterator[str]:
+    shown = [f"- {line}" for line in lines]
+    if shown:
+        yield "\n".join((f"**{title}**", "", *shown))
+
+
+def _next(record: RolloutRecord, tick: TickRecord) -> str:
+    """As in a terminal, but for commands that are for a forge on one's own machine."""
+    pull = record.pull
+    if pull is not None and waits_for_owner(record) and not record.failed and not tick.dry_run:
+        waited = duration(tick.now - pull.opened_at)
+        return f"#{pull.number} ({pull.title}) has waited for the approval of a code owner for {waited}"
+    if pull is not None and _mergeable(pull) and not record.failed and not tick.dry_run:
+        return f"#{pull.number} ({pull.title}) can be merged"
+    return next_step(record, dry_run=tick.dry_run)
+
+
+def _mergeable(pull: PullRequest) -> bool:
+    green = pull.gate is None or pull.gate.state is GateState.SUCCESS
+    return pull.state is PullState.OPEN and pull.owners_approved and green
 
 
 def _standing(situation: Situation) -> Iterator[str]:
@@ -119,11 +136,10 @@ def _why(record: RolloutRecord) -> str:
     return "\n".join((f"**Decision**: {_decision(record)}", *([""] if new else []), *new))
 
 
-def _step(step: Step, *, dry_run: bool) -> Iterator[str]:
-    text = escape(describe(step.action, step.pull))
-    if step.error is not None:
-        yield f"- ❌ **failed**: {text}: {escape(step.error)}"
-    elif dry_run:
-        yield f"- would {text}"
-    elif step.changed:
-        yield f"- done: {text}"
+def _steps(steps: Iterable[Step], *, dry_run: bool) -> Iterator[str]:
+    for step in steps:
+        text = escape(describe(step.action, step.pull))
+        if step.error is not None:
+            yield f"❌ **failed**: {text}: {escape(step.error)}"
+        elif dry_run or step.changed:
+            yield text
