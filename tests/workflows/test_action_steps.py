@@ -87,7 +87,8 @@ def called(runner: StubRunner, **inputs: str) -> list[str]:
         ({"command": "rollback", "rollout": "shop", "reason": "r"}, ["rollback", "--reason=r", "--", "shop"]),
         ({"command": "status", "dry_run": "true", "rollout": "shop"}, ["status", "--", "shop"]),
         ({"command": "verify", "rollout": "shop"}, ["verify"]),
-        ({"command": "doctor"}, ["doctor"]),
+        ({"command": "verify", "dry_run": "true"}, ["verify", "--dry-run"]),
+        ({"command": "doctor", "dry_run": "true"}, ["doctor"]),
     ],
 )
 def test_inputs_become_arguments(runner: StubRunner, inputs: dict[str, str], arguments: list[str]) -> None:
