@@ -107,7 +107,10 @@ def _close(desk: Desk, pull: PullRequest, comment: str) -> None:
         variables,
         Purpose(f"close #{pull.number}", "pull-requests: write"),
     )
-    if not answer.data.get("closePullRequest"):
+    closed = (answer.data.get("closePullRequest") or {}).get("pullRequest") or {}
+    if closed.get("state") == "MERGED":
+        raise Conflict(f"#{pull.number} is merged; it cannot be closed")
+    if not closed:
         raise answer.error or Unanswered(f"cannot close #{pull.number}: GitHub's answer does not say that it is closed")
 
 

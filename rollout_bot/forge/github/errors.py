@@ -131,7 +131,7 @@ def lost(purpose: Purpose, error: Exception) -> ForgeError:
         )
     if isinstance(error, requests.exceptions.SSLError):
         return Unusable(
-            f"cannot {purpose.what}: GitHub's certificate is not trusted; a private authority goes into REQUESTS_CA_BUNDLE"
+            f"cannot {purpose.what}: its certificate is not trusted; a private authority goes into REQUESTS_CA_BUNDLE"
         )
     if isinstance(error, requests.exceptions.Timeout):
         return Unanswered(f"cannot {purpose.what}: GitHub did not answer in time; the next tick looks anew")

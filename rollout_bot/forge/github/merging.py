@@ -35,10 +35,14 @@ def merge_pull(desk: Desk, action: MergePull) -> Applied:
     if pull.state is PullState.MERGED:
         desk.tidy(pull)
         return Applied(changed=False, pull=pull)
-    for pause in (*PAUSES, None):
+    for attempt, pause in enumerate((*PAUSES, None)):
         try:
             _put(desk, action, pull, head)
         except (NotMergeable, Unanswered) as error:
+            if attempt == 0 and pause is not None and isinstance(error, NotMergeable):
+                # Mostly GitHub is just working it out; asking what stands in the way would cost a request.
+                desk.transport.wait(pause)
+                continue
             found = desk.obstacles(pull.number)
             node: Node = found["pullRequest"]
             current = desk.remember(node)
@@ -52,7 +56,10 @@ def merge_pull(desk: Desk, action: MergePull) -> Applied:
         else:
             break
     merged = replace(pull, state=PullState.MERGED, closed_at=desk.now, closed_by=desk.view.people.actor)
-    desk.tidy(desk.keep(merged))
+    desk.keep(merged)
+    if attempt == 0:
+        # Requests are few; GitHub can be told to delete merged branches by itself.
+        desk.tidy(merged)
     return Applied(changed=True, pull=merged)
 
 

@@ -31,7 +31,7 @@ def open_pull(desk: Desk, action: OpenPull) -> Applied:
     _check(desk, action)
     try:
         head, branch_id = _create(desk, action)
-    except (Rejected, Conflict, Unanswered) as error:
+    except (Rejected, Unanswered) as error:
         return _resume(desk, action, error)
     return _propose(desk, action, head, branch_id)
 
@@ -71,18 +71,28 @@ def _compare(desk: Desk, action: OpenPull, tip: str) -> None:
 
 
 def _create(desk: Desk, action: OpenPull) -> tuple[str, str | None]:
-    """The new head and its branch's id. A branch that a killed run left without a commit serves as well."""
+    """The new head, and the branch's id. A branch that a killed run left without a commit serves as well.
+
+    Raises Rejected where it has another commit, or where the branch had another pull request meanwhile.
+    """
     ref = {"repositoryId": desk.view.repository, "name": f"refs/heads/{action.branch}", "oid": action.base}
     variables = {"ref": ref, "commit": _commit(desk, action), "branch": action.branch}
     answer = desk.transport.mutate(queries.CREATE, variables, _creating(action))
-    made: Node = answer.data.get("createCommitOnBranch") or {}
-    if not made.get("commit"):
-        raise answer.error or Unanswered(f"cannot {_creating(action).what}: GitHub's answer holds no commit")
-    found = made.get("ref") or {}
+    committed: Node = answer.data.get("createCommitOnBranch") or {}
+    if not committed.get("commit"):
+        raise _uncommitted(answer.error, action)
+    found = committed.get("ref") or {}
     pulls = ((found.get("repository") or {}).get("pullRequests") or {}).get("nodes") or ()
     if any(node["number"] > action.after and not node["isCrossRepository"] for node in pulls):
-        raise Conflict(f"there is a newer pull request of {action.branch}; take a new snapshot")
-    return str(made["commit"]["oid"]), found.get("id")
+        raise Rejected(f"{action.branch} has had another pull request meanwhile; the next tick sees it")
+    return str(committed["commit"]["oid"]), found.get("id")
+
+
+def _uncommitted(error: ForgeError | None, action: OpenPull) -> ForgeError:
+    # The branch stands elsewhere than expected: no reason to give up, but to look.
+    if isinstance(error, Conflict):
+        return Rejected(str(error))
+    return error or Unanswered(f"cannot {_creating(action).what}: GitHub's answer holds no commit")
 
 
 def _commit(desk: Desk, action: OpenPull) -> Mapping[str, Any]:
@@ -116,7 +126,7 @@ def _resume(desk: Desk, action: OpenPull, error: ForgeError) -> Applied:
     answer = desk.transport.mutate(queries.COMMIT, {"commit": _commit(desk, action)}, _creating(action))
     made: Node = (answer.data.get("createCommitOnBranch") or {}).get("commit") or {}
     if not made:
-        raise answer.error or Unanswered(f"cannot {_creating(action).what}: GitHub's answer holds no commit")
+        raise _uncommitted(answer.error, action)
     return _propose(desk, action, str(made["oid"]), found.id)
 
 
@@ -177,17 +187,12 @@ def _propose(desk: Desk, action: OpenPull, head: str, branch_id: str | None) -> 
             raise
         _label(desk, action, done.pull.number)
         return Applied(changed=True, pull=done.pull)
+    return _opened(desk, action, head, int(opened["number"]), Handle(str(opened["node_id"]), branch_id, armed=False))
+
+
+def _opened(desk: Desk, action: OpenPull, head: str, number: int, handle: Handle) -> Applied:
     desk.made[action.branch] = head
-    pull = desk.keep(
-        _opened(desk, action, head, int(opened["number"])), Handle(opened["node_id"], branch_id, armed=False)
-    )
-    _label(desk, action, pull.number)
-    return Applied(changed=True, pull=pull)
-
-
-def _opened(desk: Desk, action: OpenPull, head: str, number: int) -> PullRequest:
-    owners = desk.view.owners
-    return PullRequest(
+    pull = PullRequest(
         number=number,
         branch=action.branch,
         head=head,
@@ -199,8 +204,10 @@ def _opened(desk: Desk, action: OpenPull, head: str, number: int) -> PullRequest
         paths=tuple(action.files),
         changes={path: text.encode() for path, text in action.files.items() if path.startswith(f"{ROOT}/")},
         labels=action.labels,
-        owners_approved=owners.approved(tuple(action.files), ()),
+        owners_approved=desk.view.owners.approved(tuple(action.files), ()),
     )
+    _label(desk, action, number)
+    return Applied(changed=True, pull=desk.keep(pull, handle))
 
 
 def _label(desk: Desk, action: OpenPull, number: int) -> None:

@@ -191,12 +191,14 @@ mutation Create($ref: CreateRefInput!, $commit: CreateCommitOnBranchInput!, $bra
   createCommitOnBranch(input: $commit) {
     commit { oid }
     ref { id repository { pullRequests(headRefName: $branch, first: 20, orderBy: {field: CREATED_AT, direction: DESC}) {
-      nodes { number state isCrossRepository }
+      nodes { number isCrossRepository }
     } } }
   }
 }
 """
-"""A branch and its one commit. GitHub carries the steps of a mutation out one after the other."""
+"""A branch and its one commit: GitHub carries the steps of a mutation out one after the other. The answer tells the
+branch's pull requests, so that what a person has just refused is not opened again.
+"""
 
 COMMIT = """
 mutation Commit($commit: CreateCommitOnBranchInput!) {
