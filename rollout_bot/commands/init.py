@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rollout_bot.commands.common import Subparsers, add_dry_run, add_now, command, now_of
 from rollout_bot.commands.exits import DONE, UsageError
+from rollout_bot.commands.hosting import add_github, ruleset_advice, workflow_files
 from rollout_bot.commands.where import git_user
 
 _EXAMPLES = """\
@@ -16,6 +17,7 @@ examples:
   rollout-bot init checkout --owner @alice
   rollout-bot init checkout --owner @org/release-approvers --at off
   rollout-bot init checkout --owner @alice --dry-run
+  rollout-bot init checkout --owner @alice --github --app 123456
 
 Writes rollout-state/NAME/policy.yaml and state.yaml, and adds lines to CODEOWNERS. What is there already is kept.
 """
@@ -36,6 +38,7 @@ def add(commands: Subparsers) -> None:
         help="who approves: a user, team or e-mail address; may be repeated (default: git's user.name)",
     )
     parser.add_argument("--at", metavar="STAGE", help="where to start: the first stage (default) or off")
+    add_github(parser)
     add_now(parser)
     add_dry_run(parser)
 
@@ -55,17 +58,20 @@ def run(options: argparse.Namespace) -> int:
     written = {
         **_new_files(root, options, now_of(options)),
         **_codeowners(root, options.rollout, _owners(options)),
+        **workflow_files(root, options),
     }
     for path, content in written.items():
         if not options.dry_run:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
         print(f"{'would write' if options.dry_run else 'wrote'}  {path}")
-    if not written:
+    if written:
+        print(f"\nNext: set the queries in {policy_path(options.rollout)}, check them with `rollout-bot validate`,")
+        print("commit the files to the base branch, and run `rollout-bot tick`.")
+    else:
         print("everything is there already; nothing was written")
-        return DONE
-    print(f"\nNext: set the queries in {policy_path(options.rollout)}, check them with `rollout-bot validate`,")
-    print("commit the files to the base branch, and run `rollout-bot tick`.")
+    if options.github:
+        print(ruleset_advice(options), end="")
     return DONE
 
 
