@@ -17,7 +17,7 @@ from rollout_bot.commands.common import (
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, INVALID
-from rollout_bot.commands.where import add_forge, open_forge, report_to_runner
+from rollout_bot.commands.where import add_forge, open_forge, print_report, report_to_runner
 
 _EXAMPLES = """\
 examples:
@@ -41,17 +41,17 @@ def run(options: argparse.Namespace) -> int:
     now = now_of(options)
     only = frozenset((options.rollout,)) if options.rollout else None
     record = Tick(open_forge(options, now), evaluator(options, now), only, dry_run=True).run()
-    report_to_runner(record)
     if options.format == "json":
         from rollout_bot.report.documents import status_document
 
+        report_to_runner(record, sys.stderr)
         documents = [status_document(each.situation) for each in record.rollouts if each.situation]
         if documents or not options.rollout:
             print_json(documents[0] if options.rollout else documents)
     else:
         from rollout_bot.report.terminal import status_text
 
-        print(status_text(record, color=on_terminal(), width=terminal_width()), end="")
+        print_report(record, status_text(record, color=on_terminal(), width=terminal_width()))
     for each in record.rollouts if options.format == "json" else ():
         for problem in each.problems:
             print(f"rollout-bot: {problem}", file=sys.stderr)

@@ -24,7 +24,7 @@ from rollout_bot.commands.common import (
     terminal_width,
 )
 from rollout_bot.commands.exits import BUG, DONE, FAILED, INVALID, UsageError
-from rollout_bot.commands.where import add_forge, open_forge, report_to_runner
+from rollout_bot.commands.where import add_forge, open_forge, print_report, report_to_runner
 from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
@@ -115,15 +115,15 @@ def _once(options: argparse.Namespace) -> int:
 
 def show(record: TickRecord, options: argparse.Namespace) -> None:
     """Prints a record in the format asked for, and hands it to the runner if there is one."""
-    report_to_runner(record)
     if options.format == "json":
         from rollout_bot.report.documents import tick_document
 
+        report_to_runner(record, sys.stderr)
         print_json(tick_document(record))
         return
     from rollout_bot.report.terminal import tick_text
 
-    print(tick_text(record, color=on_terminal(), width=terminal_width()), end="")
+    print_report(record, tick_text(record, color=on_terminal(), width=terminal_width()))
 
 
 def exit_code(record: TickRecord) -> int:

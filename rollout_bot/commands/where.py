@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from rollout_bot.commands.exits import UsageError
 
@@ -83,7 +83,17 @@ def git_user(options: argparse.Namespace) -> str:
     return name
 
 
-def report_to_runner(record: TickRecord, environment: Mapping[str, str] = os.environ) -> None:
+def print_report(record: TickRecord, text: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Prints what people read. A runner takes nothing in it for a command, and gets its report afterwards."""
+    from rollout_bot.runner import literally
+
+    with literally(sys.stdout, environment):
+        print(text, end="")
+    # On the same stream: on another one they might arrive while the runner still listens to no commands.
+    report_to_runner(record, sys.stdout, environment)
+
+
+def report_to_runner(record: TickRecord, stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
     """Outputs, job summary and annotations, where there is a runner to take them. Never stops a tick."""
     from rollout_bot.report.annotations import remarks
     from rollout_bot.report.outputs import outputs
@@ -94,7 +104,7 @@ def report_to_runner(record: TickRecord, environment: Mapping[str, str] = os.env
     if runner is None:
         return
     for line in annotate(remarks(record)):
-        print(line, file=sys.stderr)
+        print(line, file=stream)
     try:
         runner.write_summary(summary(record))
         runner.write_outputs(outputs(record))

@@ -15,6 +15,7 @@ from support.actions import ROOT, StubRunner, load, step, steps
 from support.debian import cache_folder
 from support.ticks import NAME, initial
 
+from rollout_bot.cli import parser
 from rollout_bot.files.workflows import FOLDER
 
 ACTION = load(ROOT / "action.yml")
@@ -93,6 +94,7 @@ def called(runner: StubRunner, **inputs: str) -> list[str]:
 )
 def test_inputs_become_arguments(runner: StubRunner, inputs: dict[str, str], arguments: list[str]) -> None:
     assert called(runner, **inputs) == arguments
+    parser(arguments[0]).parse_args(arguments)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
