@@ -57,11 +57,15 @@ def test_sha256_repositories_are_read_too() -> None:
         blob(b"", isBinary=True),
         blob(b"", isTruncated=True),
         blob(b"x", text="y"),
-        blob(b"\xef\xbb\xbfa", text="a"),
     ],
 )
 def test_what_github_does_not_hand_out_is_unreadable(found: Any) -> None:
     assert reading.blob(found) == UNREADABLE
+
+
+@pytest.mark.parametrize("text", ["a", "\ufeffa"])
+def test_a_mark_at_the_beginning_is_kept(text: str) -> None:
+    assert reading.blob(blob(b"\xef\xbb\xbfa", text=text)) == b"\xef\xbb\xbfa"
 
 
 @pytest.mark.parametrize("text", [None, "", "soon", "0000-01-01T00:00:00Z", "99999-01-01T00:00:00Z"])

@@ -44,8 +44,9 @@ _SECONDARY = 60.0
 
 _LIMITS = ("secondary rate limit", "api rate limit exceeded", "abuse detection")
 _OVERLOADS = ("something went wrong while executing your query", "timedout", "couldn't respond to your request in time")
+# By the names that the answers' parts have in our queries.
 _PARTS = (
-    ("pull-requests: read", ("pullRequests", "pullRequest", "associatedPullRequests", "search")),
+    ("pull-requests: read", ("open", "closed", "pulls", "pullRequest", "associatedPullRequests", "search")),
     ("statuses: read", ("status",)),
 )
 

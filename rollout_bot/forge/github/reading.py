@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,7 +76,9 @@ def blob(found: Node | None) -> bytes:
     if found.get("isBinary") or found.get("isTruncated") or not isinstance(text, str):
         return UNREADABLE
     content = text.encode("utf-8", "surrogatepass")
-    return content if _proved(content, str(found["oid"])) else UNREADABLE
+    # A mark at the beginning may have been taken for no part of the text.
+    candidates = (content, BOM_UTF8 + content)
+    return next((each for each in candidates if _proved(each, str(found["oid"]))), UNREADABLE)
 
 
 def regular(entry: Node | None) -> bool:
