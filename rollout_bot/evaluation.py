@@ -12,7 +12,7 @@ from rollout_bot.core.decision import Decision, Refusal, Request, Situation, dec
 from rollout_bot.core.history import Entry, MetricsEntry, Standing, Unlawful, stand
 from rollout_bot.core.plan import refusal
 from rollout_bot.core.policy import OFF, Fault, Metrics, Policy
-from rollout_bot.core.repository import ROOT, Revision, Snapshot, branch_name, policy_path, state_path
+from rollout_bot.core.repository import Revision, Snapshot, approval_path, branch_name, policy_path, state_path
 from rollout_bot.core.samples import Measurement, Unmeasured, Window
 from rollout_bot.core.state import Approval, State, misfits
 from rollout_bot.core.verdict import Outcome, Verdict
@@ -108,7 +108,7 @@ def read_files(snapshot: Snapshot, rollout: str) -> Files:
     if wrong:
         way_out = f"nothing is touched until a pull request makes {policy_path(rollout)} fit the state again"
         raise CannotEvaluate(*(f"{state_path(rollout)}: {each}" for each in wrong), way_out)
-    approvals, notes = _approvals(snapshot.files, rollout)
+    approvals, notes = _approvals(snapshot.files, policy)
     return Files(policy, standing, approvals, problems, notes)
 
 
@@ -166,7 +166,11 @@ def _entry(revision: Revision, rollout: str) -> Entry:
 
 def _metrics_history(snapshot: Snapshot, rollout: str, entries: tuple[Entry, ...]) -> Iterator[MetricsEntry]:
     """The policy's revisions back to the first that was there before the oldest state: none before it matters."""
-    for revision in snapshot.history.get(policy_path(rollout), ()):
+    revisions = snapshot.history.get(policy_path(rollout), ())
+    if len(revisions) < 2:
+        # The usual case, and reading a policy costs more than all the rest.
+        return
+    for revision in revisions:
         yield MetricsEntry(_metrics_of(revision, rollout), revision.merged_at)
         if not entries or revision.merged_at <= entries[-1].merged_at:
             return
@@ -179,14 +183,16 @@ def _metrics_of(revision: Revision, rollout: str) -> Metrics | None:
         return None
 
 
-def _approvals(files: Mapping[str, bytes], rollout: str) -> tuple[dict[str, Approval], tuple[str, ...]]:
+def _approvals(files: Mapping[str, bytes], policy: Policy) -> tuple[dict[str, Approval], tuple[str, ...]]:
     """The markers by stage. One that cannot be read approves nothing, and is remarked upon."""
-    prefix = f"{ROOT}/{rollout}/approvals/"
     approvals: dict[str, Approval] = {}
     notes: list[str] = []
-    for path in sorted(path for path in files if path.startswith(prefix)):
+    for stage in policy.stages:
+        path = approval_path(policy.rollout, stage.name)
+        if path not in files:
+            continue
         try:
-            approvals[path.removeprefix(prefix).removesuffix(".yaml")] = read_approval(files[path], path)
+            approvals[stage.name] = read_approval(files[path], path)
         except InvalidFile as error:
             notes.extend(map(str, error.problems))
     return approvals, tuple(notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -121,11 +121,10 @@ class Tick:
         touched = {name for pull in snapshot.open_pulls() for name in _touched(pull)}
         wanted = [name for name in names if only is None or name in only or name in touched]
         records: dict[str, RolloutRecord] = {}
-        with ThreadPoolExecutor(min(MEASURING_AT_ONCE, max(1, len(wanted)))) as pool:
-            asked = {name: request if only is not None and name in only else None for name in wanted}
-            for record in pool.map(lambda name: self._evaluate(snapshot, name, asked[name]), wanted):
-                records[record.rollout] = record
-                self.progress(len(records), len(wanted))
+        asked = {name: request if only is not None and name in only else None for name in wanted}
+        for record in _side_by_side(lambda name: self._evaluate(snapshot, name, asked[name]), wanted):
+            records[record.rollout] = record
+            self.progress(len(records), len(wanted))
         gates = {pull.number: _judged(snapshot, records, pull) for pull in snapshot.open_pulls()}
         return _Round(snapshot, records, gates)
 
@@ -186,6 +185,14 @@ class Tick:
 
 def _bug(error: Exception) -> str:
     return f"bug in the bot: {type(error).__name__}: {error}"
+
+
+def _side_by_side(evaluate: Callable[[str], RolloutRecord], names: Sequence[str]) -> Iterator[RolloutRecord]:
+    if len(names) < 2:
+        yield from map(evaluate, names)
+        return
+    with ThreadPoolExecutor(min(MEASURING_AT_ONCE, len(names))) as pool:
+        yield from pool.map(evaluate, names)
 
 
 def _unknown(name: str, snapshot: Snapshot) -> str:

@@ -21,7 +21,7 @@ from rollout_bot.core.state import (
     moved,
 )
 from rollout_bot.core.verdict import Outcome, Verdict
-from rollout_bot.core.wording import duration, moment
+from rollout_bot.core.wording import amount, duration, moment
 
 
 class DecisionAction(StrEnum):
@@ -165,11 +165,12 @@ def _until(name: GateName, at: datetime, now: datetime, passed: str, waiting: st
 
 def _duration_gate(situation: Situation) -> Gate:
     least, since = situation.stage.duration, situation.standing.entered_at
+    asked = f"at least {duration(least)} asked for" if least else "no least time asked for"
     return _until(
         GateName.DURATION,
         since + least,
         situation.now,
-        f"in {situation.stage.name} for {duration(situation.now - since)}; at least {duration(least)} asked for",
+        f"in {situation.stage.name} for {duration(situation.now - since)}; {asked}",
         f"stays in {situation.stage.name} for at least {duration(least)}:",
     )
 
@@ -199,8 +200,10 @@ def _attempts_gate(situation: Situation) -> Gate:
     # With a limit of 0 there must still have been something to restart from.
     if rollbacks < max(1, most):
         return Gate(GateName.ATTEMPTS, True, f"{rollbacks} of at most {most} rollbacks")
-    resume = f"rollout-bot resume {situation.policy.rollout}"
-    return Gate(GateName.ATTEMPTS, False, f"rolled back {rollbacks} times: only a human restarts it ({resume})")
+    resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
+    return Gate(
+        GateName.ATTEMPTS, False, f"rolled back {amount(rollbacks, 'time')}: only a human restarts it ({resume})"
+    )
 
 
 def _refusal_gate(situation: Situation) -> Gate:
@@ -209,7 +212,7 @@ def _refusal_gate(situation: Situation) -> Gate:
         return Gate(GateName.REFUSAL, True, "nobody refused it")
     if since is not None and since > refusal.at:
         return Gate(GateName.REFUSAL, True, f"#{refusal.number} was refused, but the evidence has changed since")
-    advance = f"rollout-bot advance {situation.policy.rollout}"
+    advance = f"rollout-bot advance {situation.policy.rollout} --reason …"
     return Gate(GateName.REFUSAL, False, f"{refusal.by} closed #{refusal.number}; not proposed again unless the "
                 f"evidence or the policy changes, or somebody asks ({advance})")  # fmt: skip
 
@@ -312,8 +315,9 @@ def _requested_advance(situation: Situation, request: Request) -> Decision:
         return _refuse(f"{situation.stage.name} is the last stage; there is none above it")
     if situation.verdict.outcome is Outcome.REGRESSED:
         return _refuse(f"{situation.stage.name} has regressed: {situation.verdict.reasons[0]}")
+    resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
     if situation.state.hold is not None:
-        return _refuse(f"{_hold_gate(situation).reason}; lift it first: rollout-bot resume {situation.policy.rollout}")
+        return _refuse(f"{_hold_gate(situation).reason}; lift it first: {resume}")
     shut = tuple(gate.name.value for gate in gates(situation) if not gate.passed and gate.name in OVERRIDABLE)
     override = Override(shut, request.reason, request.by) if shut else None
     return _advance(situation, above, request.reason, request.by, override)

@@ -131,6 +131,8 @@ def _transition(base: Base, proposed: Proposed, policy: Policy, state: State) ->
     if wrong is not None:
         return _failure(f"{name}: {wrong}")
     if state.percentage <= before.percentage:
+        if state.stage == before.stage:
+            return _success(f"{name}: {state.change.kind} at {state.stage}")
         return _success(f"{name}: {before.stage} → {state.stage}, not a move up")
     if situation is None:
         return _failure(f"{name}: cannot be evaluated on the base branch; nothing goes up until that is mended")

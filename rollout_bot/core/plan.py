@@ -235,5 +235,6 @@ def _started(own: Iterable[Judged], situation: Situation, decision: Decision) ->
 
 
 def _supersede(others: Iterable[Judged], by: State) -> Iterator[Action]:
-    what = f"{by.change.kind.value.replace('_', ' ')} to {by.stage}"
+    moves = by.change.kind in (ChangeKind.ADVANCE, ChangeKind.ROLL_BACK)
+    what = f"{by.change.kind.value.replace('_', ' ')} {'to' if moves else 'at'} {by.stage}"
     return (ClosePull(each.pull.number, f"Superseded by: {what}.") for each in others)

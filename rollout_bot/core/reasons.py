@@ -137,7 +137,7 @@ def _regression(verdict: Verdict) -> str:
 def _capital(bet: Bet | None) -> str:
     if bet is None:
         return "unknown"
-    # Never "100 of 100" for a bet that has not been won.
+    # Never "100 (100 needed)" for a bet that has not been won.
     capital = bet.capital if bet.won or bet.capital < bet.bar - 1 else min(bet.capital, bet.bar - 0.1)
     figure = f"over {count(_MANY)}" if capital > _MANY else count(capital)
-    return f"{figure} of {count(round(bet.bar, 1))}"
+    return f"{figure} ({count(round(bet.bar, 1))} needed)"

@@ -28,7 +28,7 @@ def test_healthy() -> None:
     assert verdict.outcome is Outcome.HEALTHY
     assert verdict.reasons == (
         "0.2 % of 5,000 requests failed (10), within the limit of 0.5 %",
-        "evidence for health 92.6 of 20, evidence for a regression under 0.1 of 100",
+        "evidence for health 92.6 (20 needed), evidence for a regression under 0.1 (100 needed)",
     )
     assert verdict.forecast is None
     assert verdict.regressing_since is None
@@ -41,7 +41,7 @@ def test_regressed_of_late() -> None:
     assert verdict.reasons == (
         "1.2 % of 4,000 requests failed (48) since 2026-11-23 19:00 UTC, over the limit of 0.5 %",
         "since the stage began 0.367 % of 24,000 (88); in the last hour 1.2 % of 2,000 (24)",
-        "evidence for a regression 519 of 100",
+        "evidence for a regression 519 (100 needed)",
     )
     assert verdict.regressing_since == SINCE + 40 * QUARTER
     assert verdict.forecast is None
@@ -52,7 +52,7 @@ def test_regressed_from_the_start() -> None:
     assert verdict.reasons == (
         "12 % of 1,000 requests failed (120), over the limit of 0.5 %",
         "in the last hour 12 % of 1,000 (120)",
-        "evidence for a regression over 1,000,000 of 100",
+        "evidence for a regression over 1,000,000 (100 needed)",
     )
     assert verdict.regressing_since == SINCE
 
@@ -62,7 +62,7 @@ def test_inconclusive_says_how_much_is_missing() -> None:
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.reasons == (
         "0.2 % of 500 requests failed (1), within the limit of 0.5 %",
-        "evidence for health 0.9 of 20; at this traffic about 1 h 45 min more (3,500 requests)",
+        "evidence for health 0.9 (20 needed); at this traffic about 1 h 45 min more (3,500 requests)",
     )
 
 
@@ -70,7 +70,7 @@ def test_inconclusive_says_when_waiting_will_not_help() -> None:
     verdict = judge(measured([(500.0, 2.5)] * 30))
     assert verdict.reasons == (
         "0.5 % of 15,000 requests failed (75), exactly the limit of 0.5 %",
-        "evidence for health under 0.1 of 20; at this error rate and traffic it will not get there",
+        "evidence for health under 0.1 (20 needed); at this error rate and traffic it will not get there",
     )
 
 
@@ -85,9 +85,9 @@ def test_too_few_failures_do_not_roll_back() -> None:
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.reasons == (
         "100 % of 2 requests failed (2), over the limit of 0.5 %",
-        "evidence for a regression 102 of 100, but only 2 failures of the 3 it takes",
+        "evidence for a regression 102 (100 needed), but only 2 failures of the 3 it takes",
         "only 2 requests of the 50 that health takes",
-        "evidence for health 0.1 of 20; at this error rate and traffic it will not get there",
+        "evidence for health 0.1 (20 needed); at this error rate and traffic it will not get there",
     )
     assert judge(measured([(1.0, 1.0)] * 3)).outcome is Outcome.REGRESSED
 
@@ -148,7 +148,7 @@ def test_health_needs_a_number_of_requests() -> None:
 def test_what_speaks_for_a_regression_stands_in_the_way_of_health() -> None:
     verdict = judge(measured([(3.0, 2.0)]))
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.reasons[1] == "evidence for a regression 79.6 of 100; health needs less than 5"
+    assert verdict.reasons[1] == "evidence for a regression 79.6 (100 needed); health needs less than 5"
     assert verdict.regressing_since == SINCE
 
 
@@ -256,7 +256,7 @@ def test_after_a_gap_health_is_shown_anew() -> None:
     assert verdict.reasons == (
         (
             "no data from 2026-11-23 16:30 UTC to 2026-11-23 17:00 UTC (timeout); health must be shown anew since then:"
-            " evidence for health 4 of 20; at this traffic about 1 h more (2,000 requests)"
+            " evidence for health 4 (20 needed); at this traffic about 1 h more (2,000 requests)"
         ),
         "0.2 % of 17,000 requests failed (34), within the limit of 0.5 %",
     )

@@ -180,7 +180,7 @@ def test_after_too_many_rollbacks_only_a_human_restarts(most: int, rollbacks: in
     assert (decision.action is DecisionAction.ADVANCE) is open_
     assert decision.attention is not open_
     if not open_:
-        assert "only a human restarts it (rollout-bot resume checkout)" in decision.reasons[0]
+        assert "only a human restarts it (rollout-bot resume checkout --reason …)" in decision.reasons[0]
 
 
 @pytest.mark.parametrize(("healthy", "reopened"), [(None, False), (-2 * HOUR, False), (HOUR, True)])

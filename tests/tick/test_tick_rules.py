@@ -146,7 +146,7 @@ def test_after_max_rollbacks_only_a_human_restarts(tmp_path: Path) -> None:
     assert world.one(NOW).merged
     later = NOW + 48 * HOUR
     record = world.healthy(later)
-    assert "rolled back 1 times: only a human restarts it (rollout-bot resume checkout)" in reasons(record)
+    assert "rolled back 1 time: only a human restarts it (rollout-bot resume checkout --reason …)" in reasons(record)
     assert record.steps == ()
     assert world.one(later, asks(ChangeKind.RESUME)).merged
     assert world.one(later + MINUTE).pull is not None
@@ -527,7 +527,7 @@ def _new(name: str, committed: State) -> dict[str, str | bytes | None]:
         ({STATE: b"\0\1\2"}, GateState.FAILURE, "state.yaml"),
         ({STATE: None}, GateState.FAILURE, "state.yaml would be missing"),
         ({STATE: None, POLICY: None}, GateState.SUCCESS, "the rollout is removed"),
-        ({STATE: write_state(on_hold(FIRST))}, GateState.SUCCESS, "not a move up"),
+        ({STATE: write_state(on_hold(FIRST))}, GateState.SUCCESS, "hold at canary"),
         ({POLICY: POLICY_TEXT.replace("0.5%", "5", 1)}, GateState.FAILURE, "policy.yaml:7"),
         ({POLICY: POLICY_TEXT.replace("canary", "first")}, GateState.FAILURE, "stage 'canary' is not in the policy"),
         ({POLICY: POLICY_TEXT.replace("0.5%", "0.4%")}, GateState.SUCCESS, "the stage stays canary"),
