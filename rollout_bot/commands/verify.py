@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TextIO
 
 from rollout_bot.commands.common import (
     Subparsers,
@@ -54,17 +55,20 @@ def run(options: argparse.Namespace) -> int:
         gate = {"state": status.state.value, "description": status.description}
         print_json({"number": pull.number, "head": pull.head, "gate": gate, "problems": list(problems)})
     else:
-        print(f"#{pull.number} {one_line(pull.title)}: {status.state}, {one_line(status.description)}")
-        for problem in problems:
-            print(f"  {one_line(problem)}")
+        from rollout_bot.runner import literally
+
+        with literally(sys.stdout):
+            print(f"#{pull.number} {one_line(pull.title)}: {status.state}, {one_line(status.description)}")
+            for problem in problems:
+                print(f"  {one_line(problem)}")
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        _annotate(problems)
+        _annotate(problems, sys.stderr if options.format == "json" else sys.stdout)
     return FAILED if status.state is GateState.FAILURE else DONE
 
 
-def _annotate(problems: tuple[str, ...]) -> None:
+def _annotate(problems: tuple[str, ...], stream: TextIO) -> None:
     from rollout_bot.report.annotations import problem_remarks
     from rollout_bot.runner import annotate
 
     for line in annotate(problem_remarks(problems)):
-        print(line, file=sys.stderr)
+        print(line, file=stream)

@@ -53,7 +53,9 @@ def test_on_a_runner_each_error_is_an_annotation_at_its_line(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     capsys.readouterr()
     assert verify(repository, "1", "--forge", "local", "--dry-run") == 1
-    commands = capsys.readouterr().err.splitlines()
+    printed = capsys.readouterr().out.splitlines()
+    # What people wrote is printed while the runner listens to no commands; these come after it.
+    commands = printed[printed.index(f"::{printed[0].removeprefix('::stop-commands::')}::") + 1 :]
     lines = LocalForge(repository.path, now=START).pull(1).changes[POLICY] or b""
     places = [n for n, line in enumerate(lines.decode().splitlines(), 1) if "rolbacks" in line or "175" in line]
     assert [line.split(",title=")[0] for line in commands[:2]] == [f"::error file={POLICY},line={n}" for n in places]
