@@ -56,6 +56,7 @@ def test_they_fit_githubs_schemas(theirs: list[Path]) -> None:
 
 def parse(*paths: Path) -> list[str]:
     """What GitHub's own parser has to say; it is fetched once, as its lock has it."""
+    assert shutil.which("npm"), "GitHub's workflow parser needs npm on PATH; install Node.js with npm"
     lock = PARSER / "package-lock.json"
     folder = cache_folder() / "npm" / "workflow-parser"
     folder.mkdir(parents=True, exist_ok=True)
