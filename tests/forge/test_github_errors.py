@@ -211,7 +211,7 @@ def ask(wire: responses.RequestsMock, transport: Transport, answer: Any) -> Forg
         ({"type": "RATE_LIMITED", "message": "API rate limit exceeded"}, SlowDown, "rate limit"),
         ({"message": "You have exceeded a secondary rate limit."}, SlowDown, "next tick"),
         (
-            {"type": "FORBIDDEN", "message": "no", "path": ["repository", "pullRequests"]},
+            {"type": "FORBIDDEN", "message": "no", "path": ["repository", "closed"]},
             Unusable,
             "pull-requests: read",
         ),

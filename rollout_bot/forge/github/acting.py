@@ -29,7 +29,9 @@ def update_pull(desk: Desk, action: UpdatePull) -> Applied:
     if (pull.title, pull.body) == (title, text):
         return Applied(changed=False, pull=pull)
     purpose = Purpose(f"change the text of #{pull.number}", "pull-requests: write")
-    desk.transport.write("PATCH", f"{desk.place.path}/pulls/{pull.number}", purpose, {"title": title, "body": text})
+    desk.transport.write(
+        "PATCH", f"{desk.place.path}/pulls/{pull.number}", purpose, {"title": title, "body": text}, again=True
+    )
     return Applied(changed=True, pull=desk.keep(replace(pull, title=title, body=text)))
 
 
@@ -46,7 +48,7 @@ def set_gate(desk: Desk, action: SetGate) -> Applied:
         return Applied(changed=False, pull=pull)
     purpose = Purpose(f"set {GATE} on #{pull.number}", "statuses: write")
     content = {"state": str(status.state), "context": GATE, "description": status.description}
-    desk.transport.write("POST", f"{desk.place.path}/statuses/{quote(head)}", purpose, content)
+    desk.transport.write("POST", f"{desk.place.path}/statuses/{quote(head)}", purpose, content, again=True)
     return Applied(changed=True, pull=desk.keep(replace(pull, gate=status)) if head == pull.head else pull)
 
 

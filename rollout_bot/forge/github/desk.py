@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rollout_bot.core.repository import GATE, ROOT, PullRequest, PullState
@@ -76,7 +77,7 @@ class Desk:
         self._ensure()
         known = [pull for pull in self._pulls.values() if pull.branch == branch]
         if known:
-            return max(known, key=lambda pull: pull.number)
+            return max(known, key=lambda pull: (pull.state is PullState.OPEN, pull.number))
         found = self.branch(branch).pulls
         if not found:
             raise NotFound(f"there is no pull request of the branch {branch}; it has to be opened first")
@@ -93,8 +94,16 @@ class Desk:
         pull = reading.pull(
             node, self.view.people, [file["path"] for file in (node.get("files") or {}).get("nodes", ())]
         )
-        self._handles[pull.number] = reading.handle(node)
-        return self.keep(pull)
+        known = self._pulls.get(pull.number)
+        if known is not None and known.head == pull.head:
+            pull = replace(
+                pull,
+                paths=known.paths,
+                changes=known.changes,
+                approvers=known.approvers,
+                owners_approved=known.owners_approved,
+            )
+        return self.keep(pull, reading.handle(node))
 
     def keep(self, pull: PullRequest, handle: Handle | None = None) -> PullRequest:
         self._pulls[pull.number] = pull
@@ -122,7 +131,9 @@ class Desk:
 
     def obstacles(self, number: int) -> Node:
         """A pull request with what stands between it and its merge: the repository's part of `queries.PULL`."""
-        answer: Node = self.asker.ask(queries.PULL, number=number, base=self.base, root=ROOT, gate=GATE)["repository"]
+        answer: Node = {"pullRequest": None}
+        with suppress(NotFound):
+            answer = self.asker.ask(queries.PULL, number=number, base=self.base, root=ROOT, gate=GATE)["repository"]
         if answer["pullRequest"] is None or answer["pullRequest"]["baseRefName"] != self.base:
             raise NotFound(f"there is no pull request #{number} to {self.base}")
         return answer

@@ -106,7 +106,7 @@ class Looker:
                 base=base,
                 actor=people.actor,
                 files=files,
-                history=dict(self._memory.history),
+                history={path: found for path, found in self._memory.history.items() if found},
                 pulls=_newest((*pulls, *(reading.pull(node, people) for node in closed))),
             ),
             people=people,
@@ -128,7 +128,8 @@ class Looker:
         """Fills the memory with the histories, the contents of changes and the trees that are not in it yet."""
         memory, base = self._memory, str(target["oid"])
         names = {
-            path.split("/")[1] for path in _deep((*files, *(path for each in listed.values() for path in each.ours)))
+            path.split("/")[1]
+            for path in _deep((*files, *(path for each in listed.values() for path in each.ours[:CONTENTS])))
         }
         wanted = [
             path
@@ -153,7 +154,7 @@ class Looker:
         histories, blobs, trees = self._asker.learn(base, wanted, contents, heads)
         seen = window(base, target["history"]["nodes"])
         branch = str(self.place.base)
-        memory.history |= {path: revisions(nodes, branch, seen, people) for path, nodes in histories.items() if nodes}
+        memory.history |= {path: revisions(nodes, branch, seen, people) for path, nodes in histories.items()}
         memory.changes |= {key: reading.blob(found) for key, found in blobs.items()}
         present = {path: str(entry["oid"]) for path, entry in reading.entries((target["file"] or {}).get("object"))}
         for head, tree in trees.items():

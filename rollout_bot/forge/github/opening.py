@@ -9,6 +9,7 @@ from typing import Any
 
 from rollout_bot.core.actions import OpenPull
 from rollout_bot.core.repository import ROOT, PullRequest, PullState
+from rollout_bot.forge.git import raw
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.desk import Branch, Desk, ref_path
 from rollout_bot.forge.github.errors import Purpose, Rejected, Unanswered
@@ -21,6 +22,10 @@ BODY = 65_536
 _SKIPS = re.compile(
     r"\[(?:skip ci|ci skip|no ci|skip actions|actions skip)\]|^skip-checks:.*$", re.IGNORECASE | re.MULTILINE
 )
+
+
+class _Outrun(Rejected):
+    """The branch was made although somebody had opened or refused the same meanwhile."""
 
 
 def open_pull(desk: Desk, action: OpenPull) -> Applied:
@@ -57,7 +62,7 @@ def _check(desk: Desk, action: OpenPull) -> None:
     if action.base != snapshot.base:
         _compare(desk, action, snapshot.base)
     present = snapshot.files
-    if all(present.get(path) == text.encode() for path, text in action.files.items() if path.startswith(f"{ROOT}/")):
+    if all(present.get(path) == raw(text) for path, text in action.files.items()):
         raise Conflict(f"{action.branch} would change nothing: {desk.base} holds the same content")
 
 
@@ -84,7 +89,7 @@ def _create(desk: Desk, action: OpenPull) -> tuple[str, str | None]:
     found = committed.get("ref") or {}
     pulls = ((found.get("repository") or {}).get("pullRequests") or {}).get("nodes") or ()
     if any(node["number"] > action.after and not node["isCrossRepository"] for node in pulls):
-        raise Rejected(f"{action.branch} has had another pull request meanwhile; the next tick sees it")
+        raise _Outrun(f"{action.branch} has had another pull request meanwhile; the next tick sees it")
     return str(committed["commit"]["oid"]), found.get("id")
 
 
@@ -97,7 +102,7 @@ def _uncommitted(error: ForgeError | None, action: OpenPull) -> ForgeError:
 
 def _commit(desk: Desk, action: OpenPull) -> Mapping[str, Any]:
     additions = [
-        {"path": path, "contents": b64encode(text.encode()).decode("ascii")} for path, text in action.files.items()
+        {"path": path, "contents": b64encode(raw(text)).decode("ascii")} for path, text in action.files.items()
     ]
     return {
         "branch": {"repositoryNameWithOwner": str(desk.place), "branchName": action.branch},
@@ -114,8 +119,15 @@ def _creating(action: OpenPull) -> Purpose:
 def _resume(desk: Desk, action: OpenPull, error: ForgeError) -> Applied:
     """Goes on from what a killed run, another run or a lost answer left."""
     found = desk.branch(action.branch)
-    done = _known(desk, action, found)
+    try:
+        done = _known(desk, action, found)
+    except Conflict:
+        if isinstance(error, _Outrun):
+            _drop(desk, action, found)
+        raise
     if done is not None:
+        if isinstance(error, _Outrun) and done.pull is not None and done.pull.state is PullState.MERGED:
+            _drop(desk, action, found)
         return done
     if found.head is None:
         raise error
@@ -137,10 +149,8 @@ def _known(desk: Desk, action: OpenPull, found: Branch) -> Applied | None:
             return _same(desk, action, node)
         pull = desk.remember(node)
         if pull.state is PullState.MERGED:
-            _drop(desk, action, found)
             return Applied(changed=False, pull=pull)
         if pull.number > action.after:
-            _drop(desk, action, found)
             raise Conflict(f"#{pull.number} of {action.branch} was closed meanwhile; the next tick sees it")
     return None
 
@@ -160,7 +170,7 @@ def _same(desk: Desk, action: OpenPull, node: Node) -> Applied:
     """An open pull request of the branch: ours, if it brings these files and no other."""
     head = str(node["headRefOid"])
     blobs = desk.asker.learn(action.base, (), [(head, path) for path in action.files], ())[1]
-    same = all(blob(blobs[head, path]) == text.encode() for path, text in action.files.items())
+    same = all(blob(blobs[head, path]) == raw(text) for path, text in action.files.items())
     listed = desk.asker.paths([node])[int(node["number"])]
     if not same or listed.doubtful or not set(listed.paths) <= set(action.files):
         raise Conflict(f"#{node['number']} of {action.branch} is open with another content; close it first")
@@ -202,7 +212,7 @@ def _opened(desk: Desk, action: OpenPull, head: str, number: int, handle: Handle
         state=PullState.OPEN,
         opened_at=desk.now,
         paths=tuple(action.files),
-        changes={path: text.encode() for path, text in action.files.items() if path.startswith(f"{ROOT}/")},
+        changes={path: raw(text) for path, text in action.files.items() if path.startswith(f"{ROOT}/")},
         labels=action.labels,
         owners_approved=desk.view.owners.approved(tuple(action.files), ()),
     )

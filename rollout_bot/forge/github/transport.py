@@ -84,10 +84,22 @@ class Transport:
         """The JSON answer of a question."""
         return self._repeated(lambda: self._json("GET", path, purpose, parameters=parameters))
 
-    def write(self, verb: str, path: str, purpose: Purpose, content: Mapping[str, Any] | None = None) -> Any:
-        """Changes something; None where the answer is empty. Raises Unanswered where it may have been done."""
+    def write(
+        self,
+        verb: str,
+        path: str,
+        purpose: Purpose,
+        content: Mapping[str, Any] | None = None,
+        *,
+        again: bool = False,
+    ) -> Any:
+        """Changes something; None where the answer is empty. Raises Unanswered where it may have been done.
+
+        `again`: doing it twice is the same as doing it once, so that it may be repeated.
+        """
         self._pace()
-        return self._waiting(lambda: self._json(verb, path, purpose, content=content))
+        act = self._repeated if again else self._waiting
+        return act(lambda: self._json(verb, path, purpose, content=content))
 
     def query(self, document: str, variables: Mapping[str, Any], purpose: Purpose) -> Mapping[str, Any]:
         """The data of a GraphQL query. Raises ForgeError if any part of it failed: half a view is none."""
