@@ -39,9 +39,10 @@ class EntryData:
 
 @dataclass
 class Store:
-    """A bare repository. Objects never change, so whatever was read of them once is kept."""
+    """A bare repository that nobody else changes: what was read once is kept, branches until they move."""
 
     path: Path
+    _heads: dict[str, str] | None = None
     _commits: dict[str, CommitData] = field(default_factory=dict)
     _trees: dict[str, tuple[EntryData, ...]] = field(default_factory=dict)
     _blobs: dict[str, bytes] = field(default_factory=dict)
@@ -58,20 +59,28 @@ class Store:
 
     def heads(self) -> dict[str, str]:
         """All branches with their commits."""
-        lines = self.git.line("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads").splitlines()
-        return {ref.removeprefix("refs/heads/"): oid for oid, ref in (line.split(" ", 1) for line in lines)}
+        if self._heads is None:
+            lines = self.git.line("for-each-ref", "--format=%(objectname) %(refname)", "refs/heads").splitlines()
+            self._heads = {ref.removeprefix("refs/heads/"): oid for oid, ref in (line.split(" ", 1) for line in lines)}
+        return self._heads
 
     def head(self, branch: str) -> str | None:
-        return self.git.maybe("rev-parse", "--quiet", "--verify", f"refs/heads/{branch}^{{commit}}")
+        return self.heads().get(branch)
 
-    def move(self, ref: str, new: str, old: str) -> None:
-        """Compare and swap; `NOBODY` stands for no such ref."""
-        self.git.run("update-ref", f"refs/{ref}", new, old)
+    def move(self, branch: str, new: str, old: str) -> None:
+        """Compare and swap; `NOBODY` stands for no such branch."""
+        self._heads = None
+        self.git.run("update-ref", f"refs/heads/{branch}", new, old)
+
+    def keep(self, name: str, oid: str) -> None:
+        """Holds on to a commit under `refs/pull/`."""
+        self.git.run("update-ref", f"refs/pull/{name}", oid)
 
     def create_ref(self, branch: str, oid: str) -> None:
-        self.move(f"heads/{branch}", oid, NOBODY)
+        self.move(branch, oid, NOBODY)
 
     def delete(self, branch: str) -> None:
+        self._heads = None
         self.git.run("update-ref", "-d", f"refs/heads/{branch}")
 
     def resolve(self, expression: str) -> str | None:

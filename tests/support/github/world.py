@@ -76,7 +76,7 @@ class World:
 
     def create_branch(self, branch: str, oid: str, token: Actor) -> None:
         try:
-            self.store.move(f"heads/{branch}", oid, NOBODY)
+            self.store.move(branch, oid, NOBODY)
         except GitFailed:
             if self.store.head(branch):
                 raise Refused(422, "Reference already exists") from None
@@ -86,10 +86,10 @@ class World:
         """Moves a branch; pull requests from it and to it notice."""
         if branch == self.default and self.rules.pull_request and not bypass:
             raise Refused(409, _VIOLATED + "Changes must be made through a pull request.\n\n")
-        self.store.move(f"heads/{branch}", oid, old)
+        self.store.move(branch, oid, old)
         for pull in self.open_from(branch):
             pull.head, pull.updated, pull.auto_merge = oid, self.now, None
-            self.store.git.run("update-ref", f"refs/pull/{pull.number}/head", oid)
+            self.store.keep(f"{pull.number}/head", oid)
             self.add_event(pull, "head_ref_updated", who)
             if self.rules.dismiss_stale:
                 self._dismiss_stale(pull)
@@ -148,7 +148,7 @@ class World:
             raise _invalid(_custom(f"No commits between {base} and {branch}"))
         number = next(self._numbers)
         pull = Pull(number, who, branch, base, target, head, title, body, self.now, self.now, draft)
-        self.store.git.run("update-ref", f"refs/pull/{number}/head", head)
+        self.store.keep(f"{number}/head", head)
         self.pulls[number] = pull
         return pull
 
