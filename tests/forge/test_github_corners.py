@@ -36,8 +36,8 @@ def tamper(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Change], None]:
     def install(name: str, change: Change) -> None:
         whole = Transport.query
 
-        def query(self: Transport, document: str, *more: Any) -> Any:
-            data = whole(self, document, *more)
+        def query(self: Transport, document: str, *more: Any, **options: Any) -> Any:
+            data = whole(self, document, *more, **options)
             if name in (data.get("repository") or {}):
                 change(data["repository"])
             return data
@@ -284,8 +284,8 @@ def test_many_closed_ones_are_searched_for_page_by_page(
     whole = Transport.query
     pages: list[Any] = []
 
-    def query(self: Transport, document: str, variables: Any, *more: Any) -> Any:
-        data = whole(self, document, variables, *more)
+    def query(self: Transport, document: str, variables: Any, *more: Any, **options: Any) -> Any:
+        data = whole(self, document, variables, *more, **options)
         if "search" in data:
             pages.append(variables["after"])
             data["search"]["pageInfo"] = {"hasNextPage": len(pages) < 2, "endCursor": None}

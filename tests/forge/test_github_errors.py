@@ -101,7 +101,7 @@ def test_an_error_that_says_nothing_is_told_by_its_status(
     ("error", "kind", "told"),
     [
         (requests.exceptions.ConnectionError(TOKEN), Unanswered, "connection"),
-        (requests.exceptions.ReadTimeout(TOKEN), Unanswered, "in time"),
+        (requests.exceptions.ReadTimeout(TOKEN), Overloaded, "in time"),
         (requests.exceptions.ChunkedEncodingError(TOKEN), Unanswered, "broke"),
         (requests.exceptions.SSLError(TOKEN), Unusable, "REQUESTS_CA_BUNDLE"),
         (requests.exceptions.InvalidHeader(TOKEN), Unusable, "header"),

@@ -154,7 +154,10 @@ class Asker:
         asking = queries.Asking()
         aliases = [part(asking) for part in parts]
         try:
-            found = self.ask(asking.document(), **asking.variables)["repository"]
+            names = {"owner": self._place.owner, "name": self._place.name}
+            found = self._transport.query(
+                asking.document(), {**names, **asking.variables}, LOOKING, divisible=len(parts) > 1
+            )["repository"]
         except Overloaded:
             if len(parts) == 1:
                 raise

@@ -135,7 +135,7 @@ def lost(purpose: Purpose, error: Exception) -> ForgeError:
             f"cannot {purpose.what}: its certificate is not trusted; a private authority goes into REQUESTS_CA_BUNDLE"
         )
     if isinstance(error, requests.exceptions.Timeout):
-        return Unanswered(f"cannot {purpose.what}: GitHub did not answer in time; the next tick looks anew")
+        return Overloaded(f"cannot {purpose.what}: GitHub did not answer in time; the next tick looks anew")
     if isinstance(error, requests.exceptions.RequestException):
         return Unanswered(f"cannot {purpose.what}: the connection to GitHub failed or broke; the next tick looks anew")
     return Unusable(

@@ -101,8 +101,13 @@ class Transport:
         act = self._repeated if again else self._waiting
         return act(lambda: self._json(verb, path, purpose, content=content))
 
-    def query(self, document: str, variables: Mapping[str, Any], purpose: Purpose) -> Mapping[str, Any]:
-        """The data of a GraphQL query. Raises ForgeError if any part of it failed: half a view is none."""
+    def query(
+        self, document: str, variables: Mapping[str, Any], purpose: Purpose, *, divisible: bool = False
+    ) -> Mapping[str, Any]:
+        """The data of a GraphQL query. Raises ForgeError if any part of it failed: half a view is none.
+
+        `divisible`: where it is too much for GitHub, Overloaded is raised at once, for the caller to ask for less.
+        """
 
         def ask() -> Mapping[str, Any]:
             answer = self._graphql(document, variables, purpose)
@@ -110,7 +115,7 @@ class Transport:
                 raise answer.error
             return answer.data
 
-        return self._repeated(ask)
+        return self._repeated(ask, divisible=divisible)
 
     def mutate(self, document: str, variables: Mapping[str, Any], purpose: Purpose) -> Answer:
         """Carries out a GraphQL mutation, once. Raises Unanswered where it may have been done."""
@@ -120,11 +125,13 @@ class Transport:
     def wait(self, seconds: float) -> None:
         self._pause(seconds)
 
-    def _repeated(self, ask: Callable[[], T]) -> T:
+    def _repeated(self, ask: Callable[[], T], *, divisible: bool = False) -> T:
         for pause in RETRIES:
             try:
                 return self._waiting(ask)
-            except Unanswered:
+            except Unanswered as error:
+                if divisible and isinstance(error, Overloaded):
+                    raise
                 self._pause(pause)
         return self._waiting(ask)
 
