@@ -34,6 +34,8 @@ def once(folder: Path) -> tuple[float, int]:
         began = time.perf_counter()
         done = site.command("tick", NAME, "--format", "json", "--now", site.now.isoformat())
         seconds = time.perf_counter() - began
+        if done.returncode:
+            raise SystemExit(f"the tick failed: {done.stdout}{done.stderr}")
         (rollout,) = json.loads(done.stdout)["rollouts"]
         if not rollout["changed"]:
             raise SystemExit(f"no rollback: {done.stdout}{done.stderr}")
