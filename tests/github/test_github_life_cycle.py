@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -232,16 +233,38 @@ def test_an_illegal_change_by_a_person_stays_unmergeable(site: Site) -> None:
     assert site.state().stage == "canary"
 
 
-def test_two_bots_at_once_open_one_pull_request(site: Site) -> None:
+@pytest.mark.parametrize("stage", ["canary", "half"])
+def test_two_bots_at_once_do_what_one_would(make_site: Callable[..., Site], stage: str) -> None:
+    site = make_site(files=initial(stage=stage))
     other = Site(site.github, site.folder, site.token)
     site.github.wait(3 * HOUR)
     site.serve()
-    one, two = site.forge(), other.forge()
-    snapshots = one.snapshot(), two.snapshot()
-    assert snapshots[0].base == snapshots[1].base
-    site.healthy()
-    other.healthy()
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(each.tick) for each in (site, other)]
+        for run in runs:
+            run.result()
+    site.one()
     assert len(site.github.pulls) == 1
+    assert site.state().stage == ("canary" if stage == "canary" else "most")
+    assert len(site.github.open_pulls()) == (1 if stage == "canary" else 0)
+
+
+def test_somebody_pushes_between_look_and_merge(make_site: Callable[..., Site]) -> None:
+    site = make_site(files=initial(stage="half"))
+    site.github.wait(3 * HOUR)
+    site.serve()
+    moved = iter([True])
+    answer = site.github.wire.answer
+
+    def meddle(method: str, *rest: object) -> object:
+        if method == "PUT" and next(moved, False):
+            site.github.person("bob").push("rollout/checkout/2-most", {"src/evil.py": "x"})
+        return answer(method, *rest)  # type: ignore[arg-type]
+
+    site.github.wire.answer = meddle  # type: ignore[method-assign, assignment]
+    site.one()
+    site.one()
+    assert site.github.show("src/evil.py") is None
 
 
 def test_the_base_moves_between_look_and_merge(site: Site) -> None:
@@ -327,24 +350,24 @@ def test_the_default_branch_may_have_any_name(make_site: Callable[..., Site]) ->
 
 
 def test_more_than_a_hundred_of_everything(make_site: Callable[..., Site]) -> None:
-    files = {path: text for n in range(105) for path, text in initial(f"r{n:03}", text=policy_text(f"r{n:03}")).items()}
+    files = {path: text for n in range(101) for path, text in initial(f"r{n:03}", text=policy_text(f"r{n:03}")).items()}
     site = make_site(files=files | initial())
     bob = site.github.person("bob")
-    for each in range(103):
+    for each in range(101):
         bob.propose(f"docs{each}", {f"docs/{each}.md": "x"})
     text = site.github.show(STATE) or ""
-    for each in range(103):
+    for each in range(101):
         site.github.commit({STATE: f"{text}# {each}\n"})
     site.github.wait(HOUR)
     site.serve()
     record = site.tick()
-    assert len(record.rollouts) == 106
+    assert len(record.rollouts) == 102
     assert not [each for each in record.rollouts if each.problems]
-    assert len(record.gates) == 103
+    assert len(record.gates) == 101
     assert all(site.github.gate(number) for number in site.github.pulls)
     again = site.tick()
     assert not again.gates
-    assert len(site.forge().snapshot().open_pulls()) == 103
+    assert len(site.forge().snapshot().open_pulls()) == 101
     site.github.wait(2 * HOUR)
     site.serve()
     site.tick(only=NAME)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rollout_bot.forge.git import Git, GitFailed
 
 NOBODY = "0" * 40
+_SHAPE = "%x1f".join(("%H", "%T", "%P", "%an", "%ae", "%at", "%ct", "%B"))
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Store:
     _trees: dict[str, tuple[EntryData, ...]] = field(default_factory=dict)
     _blobs: dict[str, bytes] = field(default_factory=dict)
     _logs: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    _said: dict[tuple[str, ...], str | None] = field(default_factory=dict)
     _diffs: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _resolved: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -99,24 +101,25 @@ class Store:
         return self._resolved[commit, colon + path]
 
     def kind(self, oid: str) -> str:
-        return self.git.line("cat-file", "-t", oid)
+        return self._once("cat-file", "-t", oid) or ""
+
+    def _once(self, *command: str) -> str | None:
+        """What a command says of objects, which never changes; None where it says no."""
+        if command not in self._said:
+            self._said[command] = self.git.maybe(*command)
+        return self._said[command]
 
     def commit(self, oid: str) -> CommitData:
         if oid not in self._commits:
-            shape = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%ct%x00%B"
-            output = self.git.line("log", "-1", f"--format={shape}", oid)
-            full, tree, parents, author, email, authored, committed, message = output.split("\0", 7)
-            self._commits[oid] = CommitData(
-                full,
-                tree,
-                tuple(parents.split()),
-                author,
-                email,
-                _time(authored),
-                _time(committed),
-                message.rstrip("\n"),
-            )
+            # Whoever asks for one soon asks for those before it.
+            for record in self.git.run("log", "-z", "--max-count=200", f"--format={_SHAPE}", oid).split(b"\0")[:-1]:
+                self._remember(record.decode("utf-8", "replace"))
         return self._commits[oid]
+
+    def _remember(self, record: str) -> None:
+        oid, tree, parents, author, email, authored, committed, message = record.split("\x1f", 7)
+        times = _time(authored), _time(committed)
+        self._commits[oid] = CommitData(oid, tree, tuple(parents.split()), author, email, *times, message.rstrip("\n"))
 
     def tree(self, oid: str) -> tuple[EntryData, ...]:
         if oid not in self._trees:
@@ -143,10 +146,10 @@ class Store:
 
     def between(self, base: str, head: str) -> tuple[str, ...]:
         """Commits of `head` that `base` does not have, oldest first."""
-        return tuple(self.git.line("rev-list", "--reverse", f"{base}..{head}").split())
+        return tuple((self._once("rev-list", "--reverse", f"{base}..{head}") or "").split())
 
     def merge_base(self, one: str, other: str) -> str | None:
-        return self.git.maybe("merge-base", one, other)
+        return self._once("merge-base", one, other)
 
     def diff(self, base: str, head: str) -> dict[str, str]:
         """Changed paths with git's letter (A, D, M), of `head` against its merge base with `base`."""
@@ -161,7 +164,7 @@ class Store:
 
     def merged_tree(self, base: str, head: str) -> str | None:
         """The tree of a merge, None where it conflicts."""
-        found = self.git.maybe("merge-tree", "--write-tree", "--messages", base, head)
+        found = self._once("merge-tree", "--write-tree", "--messages", base, head)
         return found.splitlines()[0] if found else None
 
     def write_tree(self, start: str | None, files: Mapping[str, bytes | None]) -> str:
