@@ -54,7 +54,7 @@ def test_a_source_that_cannot_be_imported_says_which_package_to_repair(packages:
         registry.find("acme")
 
 
-@pytest.mark.parametrize("point", ["pathlib:Path", "rollout_bot.metrics.interface:Source", "pathlib:os"])
+@pytest.mark.parametrize("point", ["pathlib:Path", "rollout_bot.metrics.interface:Source", "os:path"])
 def test_what_is_no_source_is_refused(packages: Path, point: str) -> None:
     install(packages, "acme-metrics", f"acme = {point}")
     with pytest.raises(registry.SourceUnavailable, match="allowed: a subclass of"):
