@@ -399,3 +399,26 @@ def test_requests_stay_within_the_budget(site: Site) -> None:
     record = site.tick()
     assert site.state().stage == "half"
     assert record.requests <= 8, site.github.requests(before)
+
+
+def test_an_enterprise_server_has_other_addresses(site: Site) -> None:
+    site.github.wait(3 * HOUR)
+    site.serve()
+    origin = site.github.origin
+    addresses = {"GITHUB_API_URL": f"{origin}/api/v3", "GITHUB_GRAPHQL_URL": f"{origin}/api/graphql"}
+    done = site.command("tick", "--now", site.now.isoformat(), **addresses)
+    assert done.returncode == 0, done.stderr
+    assert len(site.github.open_pulls()) == 1
+
+
+def test_the_bots_own_merge_starts_the_deployment(make_site: Callable[..., Site]) -> None:
+    policy = policy_text(deploy_workflow="deploy.yml")
+    workflow = "on:\n  push:\n  workflow_dispatch:\n    inputs:\n      rollout:\n      percentage:\n"
+    files = initial(stage="half", text=policy) | {".github/workflows/deploy.yml": workflow}
+    site = make_site(files=files, rules=strict())
+    site.token = site.github.actions_token()
+    site.github.wait(3 * HOUR)
+    record = site.healthy()
+    assert record.merged
+    # A push made with GITHUB_TOKEN starts nothing; the dispatch does.
+    assert [run.event for run in site.github.runs] == ["workflow_dispatch"]
