@@ -69,9 +69,9 @@ class Site:
         """A tick's record of the rollout `checkout`."""
         return next(each for each in self.tick(request, token=token).rollouts if each.rollout == NAME)
 
-    def healthy(self, **options: str) -> RolloutRecord:
+    def healthy(self, *, token: str | None = None) -> RolloutRecord:
         self.serve()
-        return self.one(**options)
+        return self.one(token=token)
 
     def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The installed command as a runner starts it, in a folder that is no repository."""
