@@ -292,10 +292,14 @@ def test_workflows_are_started_by_people_and_apps_only(github: FakeGitHub, clien
         "/rulesets/1",
         "/rules/branches/main",
         "/codeowners/errors",
+        "/branches/main",
+        "/actions/workflows/deploy.yml",
+        "/actions/workflows/deploy.yml/runs",
         "/../../../rate_limit",
     ],
 )
 def test_every_answer_is_as_published(github: FakeGitHub, client: Client, path: str) -> None:
+    github.commit({".github/workflows/deploy.yml": "on: push\n"})
     github.person("bob").propose("theirs", {MARKER: "x"})
     github.person("alice").approve(1)
     github.person("alice").comment(1, "Fine.")

@@ -85,12 +85,17 @@ def start_workflow(desk: Desk, action: StartWorkflow) -> Applied:
 
 
 def role(desk: Desk, person: str) -> str:
-    """A collaborator's role; one that an organisation made itself counts as the standard role it is based on."""
+    """A collaborator's role; one that an organisation made itself counts as the standard role it is based on.
+
+    Raises Unanswered where the answer names none at all.
+    """
     purpose = Purpose(f"look up the role of {person}", "metadata: read")
     try:
         found = desk.transport.get(f"{desk.place.path}/collaborators/{quote(person, safe='')}/permission", purpose)
     except NotFound:
         return "none"
+    if not isinstance(found, dict) or not (found.get("role_name") or found.get("permission")):
+        raise Unanswered(f"cannot {purpose.what}: GitHub's answer names no role")
     name, permission = str(found.get("role_name")), str(found.get("permission"))
     return name if name in _ROLES else permission if permission in _ROLES else "none"
 

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.finding import Finding, Level
+from rollout_bot.core.finding import Finding
 from rollout_bot.core.repository import Snapshot
 from rollout_bot.forge.github.acting import close_pull, role, set_gate, start_workflow, update_pull
 from rollout_bot.forge.github.asking import Place
 from rollout_bot.forge.github.desk import Desk
+from rollout_bot.forge.github.examination import examine
 from rollout_bot.forge.github.looking import Looker
 from rollout_bot.forge.github.merging import merge_pull
 from rollout_bot.forge.github.opening import open_pull
 from rollout_bot.forge.github.transport import Pause, Transport
 from rollout_bot.forge.interface import Applied, Unusable
-from rollout_bot.forge.ownership import examine
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 
@@ -88,8 +88,5 @@ class GitHubForge:
         return role(self._desk, person)
 
     def examine(self, rollouts: Iterable[str]) -> Iterator[Finding]:
-        """Whether the repository can be read, and what CODEOWNERS says of these rollouts."""
-        view = self._desk.view
-        place = f"{self._desk.place}, base branch {view.snapshot.base_branch}, acting as {view.snapshot.actor}"
-        yield Finding(Level.RIGHT, "repository", place)
-        yield from examine(view.owners, rollouts, there=view.owned)
+        """Token, settings, rules, owners and schedule; see `examination`. Changes nothing."""
+        return examine(self._desk, tuple(rollouts))

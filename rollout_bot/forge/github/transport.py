@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from rollout_bot.forge.github.bearer import Kind, kind_of
 from rollout_bot.forge.github.errors import (
     Overloaded,
     Purpose,
@@ -79,6 +80,11 @@ class Transport:
             user_agent="rollout-bot",
             api_version=API_VERSION,
         ).requester
+
+    @property
+    def kind(self) -> Kind:
+        """What the token's beginning tells of it; the token itself never leaves."""
+        return kind_of(self._token)
 
     def get(self, path: str, purpose: Purpose, **parameters: str) -> Any:
         """The JSON answer of a question."""

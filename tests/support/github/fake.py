@@ -129,6 +129,10 @@ class FakeGitHub:
         granted = permissions or QUICK_START | {"checks": "read"}
         return self._add(Token(f"ghs_{app}", Actor(name, bot=True), granted, app))
 
+    def person_token(self, login: str, **permissions: str) -> str:
+        """A person's own token, with the permissions of the quick start unless some are given."""
+        return self._add(Token(f"ghp_{login}", Actor(fold(login)), permissions or QUICK_START, 0))
+
     def revoke(self, token: str) -> None:
         """From now on the token is unknown."""
         del self.world.tokens[token]
@@ -170,6 +174,11 @@ class FakeGitHub:
         """State and description of the newest status on a pull request's head."""
         found = [each for each in self.world.statuses.get(self.pulls[pull].head, []) if each.context == context]
         return (found[-1].state, found[-1].description or "") if found else None
+
+    def scheduled(self, workflow: str = "rollout.yml", conclusion: str = "success") -> None:
+        """A run that a schedule started now."""
+        run = Run(workflow, "schedule", self.world.default, {}, ACTIONS, self.now, conclusion)
+        self.world.runs.append(run)
 
     def person(self, login: str, role: str | None = None) -> Person:
         """Somebody who acts by hand; a role given changes theirs."""

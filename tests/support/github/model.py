@@ -55,6 +55,12 @@ class Rules:
     queue: bool = False
     delete_branch: bool = False
     actions_may_open: bool = True
+    up_to_date: bool = False
+    """Whether a branch must hold the newest base before its merge; shown only, not enforced."""
+    keep_history: bool = True
+    """Whether force-pushes and deletion are forbidden; shown only."""
+    classic: bool = False
+    """Whether the older branch protection holds, of which only administrators see more; shown only."""
 
     @property
     def any(self) -> bool:
@@ -165,6 +171,7 @@ class Run:
     inputs: Mapping[str, str]
     actor: Actor
     at: datetime
+    conclusion: str = "success"
 
 
 class Refused(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 import warnings
@@ -42,6 +43,21 @@ def unlawful(model: str, body: Any) -> str | None:
         return f"{model}: {error}"
     unknown = sorted((body or {}).keys() - {field.alias or name for name, field in kind.model_fields.items()})
     return f"{model}: unknown fields {unknown}" if unknown else None
+
+
+def union(prefix: str, known: list[Any]) -> list[Any]:
+    """Answers as they are, each of which has to be one of the models whose names begin with the prefix."""
+    try:
+        _union(prefix).validate_python(known)
+    except ValidationError as error:
+        raise AssertionError(f"the fake's answer is no {prefix}: {error}") from error
+    return known
+
+
+@cache
+def _union(prefix: str) -> TypeAdapter[Any]:
+    kinds: Any = tuple(getattr(models, name) for name in sorted(dir(models)) if re.fullmatch(rf"{prefix}\d+", name))
+    return TypeAdapter(list[Union[kinds]])  # noqa: UP007 - of a tuple
 
 
 @cache

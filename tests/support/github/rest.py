@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from support.github import shapes
 from support.github.model import Actor, Pull, Refused, Token, forbidden, not_found
 from support.github.nodes import stamp
-from support.github.published import complete, unlawful
+from support.github.published import complete, union, unlawful
 from support.github.rulesets import rules_of, ruleset
 from support.github.world import World
 
@@ -118,6 +118,8 @@ def fault(route: Route, call: Call) -> str | None:
 
 
 PULLS_READ, PULLS = ("pull_requests", "read"), ("pull_requests", "write")
+_RUNS = "ReposOwnerRepoActionsWorkflowsWorkflowIdRunsGetResponse200"
+_DELETES = "delete_branch_on_merge"
 CONTENTS_READ, CONTENTS = ("contents", "read"), ("contents", "write")
 
 
@@ -136,7 +138,15 @@ def paged(call: Call, items: list[Any], model: str, make: Callable[[Any], Any]) 
 
 @endpoint("GET", REPO)
 def get_repository(call: Call) -> Reply:
-    return Reply(200, shapes.repository(call.world, call.url), "FullRepository")
+    world, writes = call.world, call.token.permissions.get("contents") == "write"
+    found = shapes.repository(world, call.url)
+    if not writes:
+        # How merges are made is shown to those who may make some.
+        found = {key: each for key, each in found.items() if not key.startswith("allow_") and key != _DELETES}
+    if not call.actor.bot:
+        push = world.book.can_write(call.actor.login)
+        found["permissions"] = {"admin": world.role(call.actor.login) == "admin", "push": push, "pull": True}
+    return Reply(200, found, "FullRepository")
 
 
 @endpoint("GET", "/user")
@@ -360,8 +370,24 @@ def codeowners_errors(call: Call) -> Reply:
 
 @endpoint("GET", REPO + "/rules/branches/{ref}")
 def branch_rules(call: Call) -> Reply:
-    # The published model is a union of thirty; each of these is checked by the ruleset's own.
-    return Reply(200, rules_of(call.world) if call.path["ref"] == call.world.default else [])
+    found = rules_of(call.world) if call.path["ref"] == call.world.default else []
+    return Reply(200, union("RepositoryRuleDetailedOneof", found))
+
+
+@endpoint("GET", REPO + "/branches/{ref}", CONTENTS_READ)
+def get_branch(call: Call) -> Reply:
+    branch, rules = call.path["ref"], call.world.rules
+    commit = {"sha": call.world.head(branch)}
+    protected = branch == call.world.default and (rules.any or rules.classic)
+    return Reply(200, {"name": branch, "commit": commit, "protected": protected}, "BranchWithProtection")
+
+
+@endpoint("GET", "/apps/{slug}")
+def get_app(call: Call) -> Reply:
+    known = [token for token in call.world.tokens.values() if token.actor == Actor(call.path["slug"], bot=True)]
+    if not known:
+        raise not_found()
+    return Reply(200, {"id": known[0].app, "slug": call.path["slug"], "name": call.path["slug"]}, "Integration")
 
 
 @endpoint("GET", REPO + "/rulesets")
@@ -391,14 +417,31 @@ def dispatch(call: Call) -> Reply:
     return Reply(204)
 
 
+@endpoint("GET", REPO + "/actions/workflows/{workflow}", ("actions", "read"))
+def get_workflow(call: Call) -> Reply:
+    name = call.path["workflow"]
+    call.world.workflow(name, call.world.default)
+    state = call.world.disabled.get(name, "active")
+    return Reply(200, {"name": name, "path": f".github/workflows/{name}", "state": state}, "Workflow")
+
+
 @endpoint("GET", REPO + "/actions/workflows/{workflow}/runs", ("actions", "read"))
 def list_runs(call: Call) -> Reply:
-    runs = [run for run in call.world.runs if run.workflow == call.path["workflow"]][::-1]
+    name, event = call.path["workflow"], call.query.get("event")
+    call.world.workflow(name, call.world.default)
+    runs = [run for run in call.world.runs if run.workflow == name and event in (None, run.event)][::-1]
     shaped = [
-        {"id": at, "name": run.workflow, "event": run.event, "status": "completed", "created_at": stamp(run.at)}
-        for at, run in enumerate(runs)
+        {
+            "id": len(runs) - at,
+            "name": run.workflow,
+            "event": run.event,
+            "status": "completed",
+            "conclusion": run.conclusion,
+            "created_at": stamp(run.at),
+        }
+        for at, run in enumerate(runs[: int(call.query.get("per_page", 30))])
     ]
-    return Reply(200, {"total_count": len(runs), "workflow_runs": shaped})
+    return Reply(200, {"total_count": len(runs), "workflow_runs": shaped}, _RUNS)
 
 
 @endpoint("GET", "/rate_limit")

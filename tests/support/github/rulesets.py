@@ -29,7 +29,7 @@ def ruleset(world: World) -> dict[str, Any]:
 
 def _rules(world: World) -> list[dict[str, Any]]:
     rules = world.rules
-    found: list[dict[str, Any]] = [{"type": "deletion"}, {"type": "non_fast_forward"}]
+    found: list[dict[str, Any]] = [{"type": "deletion"}, {"type": "non_fast_forward"}] if rules.keep_history else []
     if rules.pull_request or rules.code_owners or rules.approvals:
         parameters = {
             "allowed_merge_methods": sorted(rules.methods),
@@ -45,7 +45,7 @@ def _rules(world: World) -> list[dict[str, Any]]:
             {"context": context} | ({"integration_id": app} if app else {})
             for context, app in rules.required_checks.items()
         ]
-        parameters = {"required_status_checks": checks, "strict_required_status_checks_policy": False}
+        parameters = {"required_status_checks": checks, "strict_required_status_checks_policy": rules.up_to_date}
         found.append({"type": "required_status_checks", "parameters": parameters})
     if rules.queue:
         found.append({"type": "merge_queue", "parameters": _QUEUE})

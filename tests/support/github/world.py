@@ -46,6 +46,8 @@ class World:
         self.labels: dict[str, Label] = {}
         self.statuses: dict[str, list[Status]] = {}
         self.runs: list[Run] = []
+        self.disabled: dict[str, str] = {}
+        """Workflows that are switched off: their names, and GitHub's word for why."""
         self.unknown_looks = 1
         """How many looks find the mergeability unknown after a head or the base has moved."""
         self._ids = itertools.count(1001)
