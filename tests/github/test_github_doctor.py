@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.github import strict
 from support.github.faults import EXPIRED, FORBIDDEN, HTML, PRIMARY, Answer
+from support.github.rulesets import rules_of
 from support.hosted import Site
 from support.repositories import OWNERS
 from support.ticks import NAME, initial
@@ -238,6 +239,14 @@ def test_rules_that_say_nothing_are_unknown() -> None:
     assert [each.level for each in found[:2]] == [Level.UNKNOWN, Level.UNKNOWN]
 
 
+def test_more_than_a_page_of_rules_is_read(sound: Site) -> None:
+    rules = rules_of(sound.github.world)
+    sound.github.fail(answer([{"type": "deletion"}] * 100), "rules/branches", nth=1)
+    sound.github.fail(answer(rules), "rules/branches", nth=2)
+    findings = examined(sound)
+    assert told(findings, Level.WRONG) == told(findings, Level.WEAK) == []
+
+
 def test_only_squash_merges_are_made(sound: Site) -> None:
     sound.github.rules.methods = {"merge"}
     sound.github.rules.auto_merge = False
@@ -306,7 +315,19 @@ def test_a_schedule_that_never_ran_may_be_new(make_site: Make) -> None:
 def test_a_schedule_needs_its_workflow(site: Site) -> None:
     found, fix = one(examined(site), Level.WEAK, "schedule")
     assert found.startswith(f"there is no {WORKFLOW}")
-    assert fix == "rollout-bot init NAME --github writes it"
+    assert fix.startswith("rollout-bot init NAME --github writes it")
+
+
+@pytest.mark.parametrize("run", [{}, {"created_at": "soon"}, {"created_at": "2026-03-02T09:00:00"}])
+def test_a_run_without_its_time_tells_nothing(sound: Site, run: object) -> None:
+    sound.github.fail(answer({"workflow_runs": [run]}), "workflow}/runs")
+    assert one(examined(sound), Level.UNKNOWN, "schedule")[0].startswith("GitHub does not say when")
+
+
+def test_a_schedule_without_a_known_state_is_late_all_the_same(sound: Site) -> None:
+    sound.github.wait(timedelta(hours=2))
+    sound.github.fail(FORBIDDEN, "actions/workflows/{workflow}", nth=2)
+    assert one(examined(sound), Level.WEAK, "schedule")[0] == "the last scheduled tick began 2 h ago"
 
 
 def test_a_tick_that_failed_is_told(sound: Site) -> None:

@@ -11,7 +11,8 @@ from rollout_bot.core.repository import GATE, PullState
 from rollout_bot.forge.github import owners, protection, schedule
 from rollout_bot.forge.github.bearer import Bearer, Kind
 from rollout_bot.forge.github.desk import Desk
-from rollout_bot.forge.github.errors import Purpose
+from rollout_bot.forge.github.errors import Purpose, Unanswered
+from rollout_bot.forge.github.queries import PAGE
 from rollout_bot.forge.interface import ForgeError
 
 _REPOSITORY = Purpose("look at the repository's settings", "metadata: read")
@@ -20,6 +21,7 @@ _BRANCH = Purpose("look at the base branch", "contents: read")
 _ACTIONS = Purpose("look at the settings of GitHub Actions", "administration: read")
 _APP = Purpose("look up the id of the App", "metadata: read")
 
+_PAGES = 10
 _SWITCH = "“Allow GitHub Actions to create and approve pull requests”"
 _PLACE = "Settings → Actions → General → Workflow permissions"
 _MERGING = "Settings → General → Pull Requests"
@@ -83,7 +85,7 @@ def _token(bearer: Bearer, settings: dict[str, Any] | ForgeError) -> Iterator[Fi
     else:
         text = "its beginning tells no kind that GitHub gives out today"
         yield Finding(Level.UNKNOWN, subject, text, "use a GitHub App's token, or GITHUB_TOKEN")
-    yield Finding(Level.RIGHT, subject, "it can read contents, pull requests and statuses")
+    yield Finding(Level.RIGHT, subject, "it can read contents and pull requests")
     text = "whether it may write cannot be told without writing"
     yield Finding(Level.UNKNOWN, subject, text, f"{_granted(bearer.kind)} has to grant write for {_NEEDS}")
 
@@ -133,19 +135,29 @@ def _merging(settings: dict[str, Any] | ForgeError) -> Iterator[Finding]:
 
 
 def _rules(desk: Desk, bearer: Bearer) -> Iterator[Finding]:
-    look = "Settings → Rules → Rulesets shows them"
-    path = f"{desk.place.path}/rules/branches/{quote(desk.base, safe='')}"
     try:
-        found = desk.transport.get(path, _RULES, per_page="100")
+        found = _listed(desk)
     except ForgeError as error:
-        yield Finding(Level.UNKNOWN, protection.SUBJECT, str(error), look)
+        yield Finding(Level.UNKNOWN, protection.SUBJECT, str(error), "Settings → Rules → Rulesets shows them")
         return
-    if not isinstance(found, list) or not all(isinstance(rule, dict) for rule in found):
-        yield Finding(Level.UNKNOWN, protection.SUBJECT, "GitHub's answer lists no rules", look)
-    elif found:
+    if found:
         yield from protection.judge(found, bearer)
     else:
         yield _unruled(desk)
+
+
+def _listed(desk: Desk) -> list[protection.Rule]:
+    """The active rules of every ruleset that holds for the base branch, the organisation's too."""
+    path = f"{desk.place.path}/rules/branches/{quote(desk.base, safe='')}"
+    rules: list[protection.Rule] = []
+    for page in range(1, _PAGES + 1):
+        found = desk.transport.get(path, _RULES, per_page=str(PAGE), page=str(page))
+        if not isinstance(found, list) or not all(isinstance(rule, dict) for rule in found):
+            raise Unanswered(f"cannot {_RULES.what}: GitHub's answer lists none")
+        rules += found
+        if len(found) < PAGE:
+            break
+    return rules
 
 
 def _unruled(desk: Desk) -> Finding:

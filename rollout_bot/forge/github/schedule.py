@@ -18,6 +18,7 @@ LATE, DEAD = timedelta(hours=1), timedelta(days=1)
 
 _RUNS = Purpose("look at the runs of the workflow rollout.yml", "actions: read")
 _LOOK = "look at Actions → rollout, whether it ran within the last hour"
+_INIT = "rollout-bot init NAME --github writes it; if it is there, the token needs `actions: read`"
 _SIXTY_DAYS = "GitHub ends schedules of public repositories after 60 days without activity"
 
 
@@ -28,7 +29,7 @@ def examine(desk: Desk) -> Iterator[Finding]:
         found = desk.transport.get(f"{path}/runs", _RUNS, event="schedule", per_page="1")
     except NotFound:
         text = f"there is no {WORKFLOW}, so nothing ticks unless something else does"
-        yield Finding(Level.WEAK, SUBJECT, text, "rollout-bot init NAME --github writes it")
+        yield Finding(Level.WEAK, SUBJECT, text, _INIT)
         return
     except ForgeError as error:
         yield Finding(Level.UNKNOWN, SUBJECT, str(error), _LOOK)

@@ -371,7 +371,8 @@ def codeowners_errors(call: Call) -> Reply:
 @endpoint("GET", REPO + "/rules/branches/{ref}")
 def branch_rules(call: Call) -> Reply:
     found = rules_of(call.world) if call.path["ref"] == call.world.default else []
-    return Reply(200, union("RepositoryRuleDetailedOneof", found))
+    size, page = min(int(call.query.get("per_page", 30)), 100), int(call.query.get("page", 1))
+    return Reply(200, union("RepositoryRuleDetailedOneof", found[(page - 1) * size : page * size]))
 
 
 @endpoint("GET", REPO + "/branches/{ref}", CONTENTS_READ)
