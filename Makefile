@@ -75,7 +75,8 @@ clean: ## Removes all that the other targets made, environment and downloads inc
 $(VENV)/.%: requirements/%.txt pyproject.toml
 	@tools/venv $(VENV)
 	@echo "Installing $< into $(VENV)"
-	@$(PIP) install --require-hashes -r $<
+	@# The lock is whole; pip's own resolver would stumble over the extras that a locked package asks for.
+	@$(PIP) install --require-hashes --no-deps -r $<
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
