@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,10 +65,15 @@ def run(options: argparse.Namespace) -> int:
         ("every event", f"{folder}/timeline.md"),
         ("every pull request, as a reviewer saw it", f"{folder}/pulls/"),
         ("the story, as the repository tells it", f"git -C {folder}/repository log --first-parent"),
-        ("where it stands", f"rollout-bot status --repository {folder}/repository --now {document_time(play.now)}"),
+        ("where it stands", f"{_command()} status --repository {folder}/repository --now {document_time(play.now)}"),
     ):
         print(f"  {what:<42}{how}")
     return DONE if ended else FAILED
+
+
+def _command() -> str:
+    """The command as it can be typed here: `make demo` leaves it in an environment that is not on the path."""
+    return "rollout-bot" if shutil.which("rollout-bot") else shlex.quote(sys.argv[0])
 
 
 def _tell() -> Callable[[Event], None]:

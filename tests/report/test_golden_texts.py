@@ -44,7 +44,7 @@ def measured(outcome: Outcome, *reasons: str, failures: float = 12, **fields: ob
 HEALTHY = measured(
     Outcome.HEALTHY,
     "0.04 % of 30,000 requests failed (12), within the limit of 0.5 %",
-    "evidence for health 200 of 20, evidence for a regression under 0.1 of 100",
+    "evidence for health 200 (20 needed), evidence for a regression under 0.1 (100 needed)",
 )
 REGRESSED = measured(
     Outcome.REGRESSED,
