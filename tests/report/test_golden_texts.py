@@ -49,14 +49,14 @@ HEALTHY = measured(
 REGRESSED = measured(
     Outcome.REGRESSED,
     "3.1 % of 17,000 requests failed (527) since 2026-03-10 11:30 UTC, over the limit of 0.5 %",
-    "evidence for a regression over 1,000,000 of 100",
+    "evidence for a regression over 1,000,000 (100 needed)",
     failures=532,
     regressing_since=NOW - 2 * QUARTER,
 )
 UNSURE = measured(
     Outcome.INCONCLUSIVE,
     "0.3 % of 30,000 requests failed (90), within the limit of 0.5 %",
-    "evidence for health 4 of 20; at this traffic about 3 h more (900 requests)",
+    "evidence for health 4 (20 needed); at this traffic about 3 h more (900 requests)",
     failures=90,
     health=Bet(4, 20),
     forecast=Forecast(900, 3 * HOUR),
