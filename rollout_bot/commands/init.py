@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _owners(options: argparse.Namespace) -> str:
-    owners = options.owner or ["@" + re.sub(r"[^\w.-]+", "-", git_user(options))]
+    owners = options.owner or [_default_owner(options)]
     for owner in owners:
         if not _OWNER.fullmatch(owner):
             raise UsageError(f"{owner!r} cannot own files; allowed: @user, @org/team or an e-mail address")
