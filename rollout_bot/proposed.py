@@ -39,11 +39,11 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
             marker = _read(pull.changes[path], path, read_approval, problems)
             if marker is not None:
                 markers[path.removeprefix(folder).removesuffix(".yaml")] = marker
-    if not {policy_path(rollout), state_path(rollout)} & _left(snapshot, pull):
+    if _after(snapshot, pull, policy_path(rollout)) is None and _after(snapshot, pull, state_path(rollout)) is None:
         problems.extend(
             f"{path} is left without its rollout; remove it too, or it approves the next one of that name"
-            for path in sorted(_left(snapshot, pull))
-            if path.startswith(folder)
+            for path in sorted({*snapshot.files, *pull.changes})
+            if path.startswith(folder) and _after(snapshot, pull, path) is not None
         )
     if state is not None:
         path = approval_path(rollout, state.stage)
@@ -59,11 +59,6 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
         problems=tuple(problems),
         markers=markers,
     )
-
-
-def _left(snapshot: Snapshot, pull: PullRequest) -> set[str]:
-    """The paths that are there after the merge."""
-    return {path for path in {*snapshot.files, *pull.changes} if _after(snapshot, pull, path) is not None}
 
 
 def _after(snapshot: Snapshot, pull: PullRequest, path: str) -> bytes | None:

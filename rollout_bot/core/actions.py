@@ -85,4 +85,3 @@ class Plan:
     """Actions in the order in which they are to be carried out; each is safe to repeat."""
 
     actions: tuple[Action, ...] = ()
-    notes: tuple[str, ...] = field(default=())

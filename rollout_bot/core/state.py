@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from rollout_bot.core.policy import OFF, Policy, Stage
+from rollout_bot.core.policy import Policy, Stage
 from rollout_bot.core.verdict import Outcome
 
 
@@ -175,7 +175,3 @@ def _expected(before: State, after: State, policy: Policy, old: Stage, new: Stag
     if new.percentage < old.percentage:
         return ChangeKind.ROLL_BACK, before.attempt + 1
     return (ChangeKind.ADVANCE if new == policy.above(old) else None), before.attempt
-
-
-def is_off(state: State) -> bool:
-    return state.stage == OFF.name

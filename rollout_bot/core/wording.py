@@ -57,6 +57,12 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()
 
 
+def readable(text: object, longest: int = 200) -> str:
+    """Somebody else's text on one line, without anything that cannot be printed, cut to length."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in str(text)).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
 def _trimmed(value: float, decimals: int) -> str:
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -7,8 +7,9 @@ import re
 from itertools import pairwise
 from typing import Any
 
+from rollout_bot.core.wording import readable
 from rollout_bot.metrics.counters import Series
-from rollout_bot.metrics.failures import ExchangeFailed, readable
+from rollout_bot.metrics.failures import ExchangeFailed
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|NaN|[+-]?Inf")
 

@@ -6,6 +6,8 @@ import json
 import ssl
 from typing import NoReturn
 
+from rollout_bot.core.wording import readable
+
 
 class ExchangeFailed(Exception):
     """No usable answer. `transient`: the same request may succeed later, after `retry_after` seconds if given."""
@@ -14,12 +16,6 @@ class ExchangeFailed(Exception):
         super().__init__(reason)
         self.transient = transient
         self.retry_after = retry_after
-
-
-def readable(text: str, longest: int = 200) -> str:
-    """Somebody else's text on one line, without control characters, cut to length."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def failure_reason(error: Exception) -> ExchangeFailed:

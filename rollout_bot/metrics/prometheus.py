@@ -13,10 +13,11 @@ from typing import ClassVar
 from rollout_bot.core.durations import parse_duration
 from rollout_bot.core.policy import Fault
 from rollout_bot.core.samples import Measurement, Unmeasured, Window
+from rollout_bot.core.wording import readable
 from rollout_bot.metrics import connection
 from rollout_bot.metrics.answers import matrix
 from rollout_bot.metrics.counters import Series, Tally, arrivals_after_gaps, first_seen, measured, tally
-from rollout_bot.metrics.failures import ExchangeFailed, readable
+from rollout_bot.metrics.failures import ExchangeFailed
 from rollout_bot.metrics.http import Client
 from rollout_bot.metrics.interface import Source, Surroundings
 from rollout_bot.metrics.intervals import Grid

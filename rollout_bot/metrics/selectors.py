@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rollout_bot.core.policy import Fault
-from rollout_bot.metrics.failures import readable
+from rollout_bot.core.wording import readable
 
 LONGEST = 2_000
 """Characters of a query. The parser recurses and dies with the process on some tens of thousands."""

@@ -8,7 +8,7 @@ import pytest
 from support.rollouts import CANARY, HALF, HOUR, MOST, change, down, on_hold, policy, resumed, state, up
 
 from rollout_bot.core.policy import OFF, Fault, Stage
-from rollout_bot.core.state import Approval, ChangeKind, Override, State, illegal, is_off, misfits
+from rollout_bot.core.state import Approval, ChangeKind, Override, State, illegal, misfits
 
 BASE = state(HALF, attempt=2, generation=5)
 
@@ -74,11 +74,6 @@ def test_an_override_covers_what_it_names() -> None:
     wide, narrow = Override(("analysis", "duration"), "", ""), Override(("analysis",), "", "")
     assert wide.covers(narrow)
     assert not narrow.covers(wide)
-
-
-def test_off() -> None:
-    assert is_off(state(OFF))
-    assert not is_off(BASE)
 
 
 def test_the_ladder() -> None:

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.web_server import Answer, serving
 
+from rollout_bot.core.wording import readable
 from rollout_bot.metrics import failures
-from rollout_bot.metrics.failures import ExchangeFailed, failure_reason, readable
+from rollout_bot.metrics.failures import ExchangeFailed, failure_reason
 from rollout_bot.metrics.http import Access, Client, Clock, address_fault
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from rollout_bot.core.wording import readable
 from rollout_bot.forge.interface import BudgetSpent, Conflict, ForgeError, NotFound, NotMergeable, Unusable
 
 
@@ -45,16 +46,13 @@ _SECONDARY = 60.0
 _LIMITS = ("secondary rate limit", "api rate limit exceeded", "abuse detection")
 _OVERLOADS = ("something went wrong while executing your query", "timedout", "couldn't respond to your request in time")
 # By the names that the answers' parts have in our queries.
+LONGEST = 300
+"""Characters of GitHub's own words that a message repeats."""
+
 _PARTS = (
     ("pull-requests: read", ("open", "closed", "pulls", "pullRequest", "associatedPullRequests", "search")),
     ("statuses: read", ("status",)),
 )
-
-
-def readable(text: object, longest: int = 300) -> str:
-    """Somebody else's text on one line, without control characters, cut to length."""
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in str(text)).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def said(body: str) -> str:
@@ -69,7 +67,7 @@ def said(body: str) -> str:
     errors = document.get("errors")
     details = errors if isinstance(errors, list) else []
     parts += [each.get("message") or each.get("code") if isinstance(each, dict) else each for each in details]
-    return readable("; ".join(part for part in parts if isinstance(part, str)))
+    return readable("; ".join(part for part in parts if isinstance(part, str)), LONGEST)
 
 
 def failed(status: int, headers: Mapping[str, str], body: str, purpose: Purpose) -> ForgeError:
@@ -104,9 +102,8 @@ def questionable(errors: Sequence[Any], purpose: Purpose) -> ForgeError:
     """What the `errors` of a GraphQL answer mean; they come with status 200. The most telling one counts."""
     known = [error for error in errors if isinstance(error, dict)]
     kinds = {str(error.get("type") or "").upper() for error in known}
-    message = readable(
-        "; ".join(str(error.get("message") or error.get("type")) for error in known) or "no reason given"
-    )
+    told = "; ".join(str(error.get("message") or error.get("type")) for error in known)
+    message = readable(told or "no reason given", LONGEST)
     text = f"cannot {purpose.what}: {message}"
     if "RATE_LIMITED" in kinds or any(limit in message.lower() for limit in _LIMITS):
         return SlowDown(f"{text}; the next tick goes on", _SECONDARY)

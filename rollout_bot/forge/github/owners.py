@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rollout_bot.core.finding import Finding, Level
 from rollout_bot.core.repository import approval_path, policy_path
+from rollout_bot.core.wording import readable
 from rollout_bot.forge import ownership
 from rollout_bot.forge.codeowners import Owners, fold
 from rollout_bot.forge.github.acting import role
 from rollout_bot.forge.github.desk import Desk
-from rollout_bot.forge.github.errors import Purpose, readable
+from rollout_bot.forge.github.errors import LONGEST, Purpose
 from rollout_bot.forge.interface import ForgeError
 
 SUBJECT = "CODEOWNERS"
@@ -50,7 +51,7 @@ def _errors(desk: Desk) -> Iterator[Finding]:
         yield Finding(
             Level.WRONG,
             SUBJECT,
-            f"{place}: {readable(said) or 'an error without a name'}",
+            f"{place}: {readable(said, LONGEST) or 'an error without a name'}",
             "mend that line: GitHub passes it over in silence",
         )
     if len(errors) > _SHOWN:

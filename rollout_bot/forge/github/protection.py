@@ -7,8 +7,8 @@ from typing import Any
 
 from rollout_bot.core.finding import Finding, Level
 from rollout_bot.core.repository import GATE
+from rollout_bot.core.wording import readable
 from rollout_bot.forge.github.bearer import Bearer, Kind
-from rollout_bot.forge.github.errors import readable
 
 SUBJECT = "branch rules"
 PRINTED = "create the ruleset that `rollout-bot init NAME --github` prints"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.wording import duration
+from rollout_bot.core.wording import duration, readable
 from rollout_bot.forge.github.desk import Desk
-from rollout_bot.forge.github.errors import Purpose, readable
+from rollout_bot.forge.github.errors import Purpose
 from rollout_bot.forge.interface import ForgeError, NotFound
 
 SUBJECT = "schedule"
