@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollout_bot.core.decision import Situation
 from rollout_bot.core.finding import Finding, Level
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.repository import Snapshot
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import amount, moment
 from rollout_bot.evaluation import CannotEvaluate, Evaluator

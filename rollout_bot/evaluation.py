@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from rollout_bot.core.analysis import analyse
-from rollout_bot.core.decision import Decision, Refusal, Request, Situation, decide
+from rollout_bot.core.decision import Decision, Request, decide
 from rollout_bot.core.history import Entry, MetricsEntry, Standing, Unlawful, stand
 from rollout_bot.core.plan import refusal
 from rollout_bot.core.policy import OFF, Fault, Metrics, Policy
 from rollout_bot.core.repository import Revision, Snapshot, approval_path, branch_name, policy_path, state_path
 from rollout_bot.core.samples import Measurement, Unmeasured, Window
+from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, State, misfits
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.files.approval import read_approval

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate, StartWorkflow
-from rollout_bot.core.decision import Decision, DecisionAction, Proposal, Request, Situation
+from rollout_bot.core.decision import Decision, DecisionAction, Proposal, Request
 from rollout_bot.core.gate import UNTOUCHED, Base, worst
 from rollout_bot.core.gate import judge as judge_gate
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState, Snapshot, branch_name, state_path
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, State
 from rollout_bot.evaluation import CannotEvaluate, Evaluator, committed_states
 from rollout_bot.files.approval import write_approval

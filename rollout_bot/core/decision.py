@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from rollout_bot.core.history import Standing
-from rollout_bot.core.policy import OFF, Policy, Stage
+from rollout_bot.core.conditions import OVERRIDABLE, Gate, GateName, duration_gate, gates, hold_gate
+from rollout_bot.core.policy import OFF, Stage
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import (
     Approval,
     Change,
@@ -20,8 +20,7 @@ from rollout_bot.core.state import (
     held,
     moved,
 )
-from rollout_bot.core.verdict import Outcome, Verdict
-from rollout_bot.core.wording import amount, duration, moment
+from rollout_bot.core.verdict import Outcome
 
 
 class DecisionAction(StrEnum):
@@ -29,39 +28,6 @@ class DecisionAction(StrEnum):
     ROLL_BACK = "roll_back"
     HOLD = "hold"
     COMPLETE = "complete"
-
-
-class GateName(StrEnum):
-    """The conditions for entering the next stage; `REFUSAL` binds the bot only, not a human who asks."""
-
-    HOLD = "hold"
-    DURATION = "duration"
-    ANALYSIS = "analysis"
-    COOLDOWN = "cooldown"
-    ATTEMPTS = "attempts"
-    REFUSAL = "refusal"
-
-
-OVERRIDABLE = (GateName.DURATION, GateName.ANALYSIS, GateName.COOLDOWN, GateName.ATTEMPTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """`until` is when it opens by itself, if time is all it waits for."""
-
-    name: GateName
-    passed: bool
-    reason: str
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The newest pull request for the next transition that a human closed without merging it."""
-
-    number: int
-    by: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,112 +77,6 @@ class Decision:
         return max(known) if known and len(known) == len(moments) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All that a decision rests on. `approvals` are the markers on the base branch, by stage."""
-
-    policy: Policy
-    standing: Standing
-    verdict: Verdict
-    now: datetime
-    actor: str
-    source: str = ""
-    queries: Mapping[str, str] = field(default_factory=dict)
-    approvals: Mapping[str, Approval] = field(default_factory=dict)
-    refusal: Refusal | None = None
-
-    @property
-    def state(self) -> State:
-        return self.standing.state
-
-    @property
-    def stage(self) -> Stage:
-        """The committed stage; the state has been checked against the policy before."""
-        stage = self.policy.stage(self.state.stage)
-        if stage is None:
-            raise ValueError(f"stage {self.state.stage!r} is not in the policy")
-        return stage
-
-
-def gates(situation: Situation) -> tuple[Gate, ...]:
-    """Every condition for entering the next stage but the approval, passed or not."""
-    return (
-        _hold_gate(situation),
-        _duration_gate(situation),
-        _analysis_gate(situation),
-        _cooldown_gate(situation),
-        _attempts_gate(situation),
-        _refusal_gate(situation),
-    )
-
-
-def _hold_gate(situation: Situation) -> Gate:
-    hold = situation.state.hold
-    if hold is None:
-        return Gate(GateName.HOLD, True, "nobody holds it")
-    return Gate(GateName.HOLD, False, f"held by {hold.by}: {hold.reason}")
-
-
-def _until(name: GateName, at: datetime, now: datetime, passed: str, waiting: str) -> Gate:
-    if now >= at:
-        return Gate(name, True, passed)
-    return Gate(name, False, f"{waiting} until {moment(at)} ({duration(at - now)} to go)", at)
-
-
-def _duration_gate(situation: Situation) -> Gate:
-    least, since = situation.stage.duration, situation.standing.entered_at
-    asked = f"at least {duration(least)} asked for" if least else "no least time asked for"
-    return _until(
-        GateName.DURATION,
-        since + least,
-        situation.now,
-        f"in {situation.stage.name} for {duration(situation.now - since)}; {asked}",
-        f"stays in {situation.stage.name} for at least {duration(least)}:",
-    )
-
-
-def _analysis_gate(situation: Situation) -> Gate:
-    if situation.stage == OFF:
-        return Gate(GateName.ANALYSIS, False, "at 0 % nothing is enforced, so nothing can be measured")
-    verdict = situation.verdict
-    return Gate(GateName.ANALYSIS, verdict.outcome is Outcome.HEALTHY, f"{verdict.outcome}: {verdict.reasons[0]}")
-
-
-def _cooldown_gate(situation: Situation) -> Gate:
-    at = situation.standing.rolled_back_at
-    if at is None:
-        return Gate(GateName.COOLDOWN, True, "never rolled back")
-    return _until(
-        GateName.COOLDOWN,
-        at + situation.policy.cooldown,
-        situation.now,
-        f"rolled back {duration(situation.now - at)} ago; cooldown {duration(situation.policy.cooldown)}",
-        "cools down after the rollback",
-    )
-
-
-def _attempts_gate(situation: Situation) -> Gate:
-    rollbacks, most = situation.standing.rollbacks, situation.policy.max_rollbacks
-    # With a limit of 0 there must still have been something to restart from.
-    if rollbacks < max(1, most):
-        return Gate(GateName.ATTEMPTS, True, f"{rollbacks} of at most {most} rollbacks")
-    resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
-    return Gate(
-        GateName.ATTEMPTS, False, f"rolled back {amount(rollbacks, 'time')}: only a human restarts it ({resume})"
-    )
-
-
-def _refusal_gate(situation: Situation) -> Gate:
-    refusal, since = situation.refusal, situation.verdict.healthy_since
-    if refusal is None:
-        return Gate(GateName.REFUSAL, True, "nobody refused it")
-    if since is not None and since > refusal.at:
-        return Gate(GateName.REFUSAL, True, f"#{refusal.number} was refused, but the evidence has changed since")
-    advance = f"rollout-bot advance {situation.policy.rollout} --reason …"
-    return Gate(GateName.REFUSAL, False, f"{refusal.by} closed #{refusal.number}; not proposed again unless the "
-                f"evidence or the policy changes, or somebody asks ({advance})")  # fmt: skip
-
-
 def decide(situation: Situation, request: Request | None = None) -> Decision:
     """The one decision for this rollout now; a human's request comes before everything but a regression's veto."""
     if request is not None:
@@ -246,7 +106,7 @@ def decide(situation: Situation, request: Request | None = None) -> Decision:
 
 def _at_the_top(situation: Situation) -> Decision:
     stage, verdict = situation.stage, situation.verdict
-    shut = _duration_gate(situation)
+    shut = duration_gate(situation)
     if not shut.passed:
         return Decision(DecisionAction.HOLD, (shut.reason,), gates=(shut,))
     done = f"{stage.name} ({stage.percentage} %) is the last stage; it stays watched"
@@ -317,7 +177,7 @@ def _requested_advance(situation: Situation, request: Request) -> Decision:
         return _refuse(f"{situation.stage.name} has regressed: {situation.verdict.reasons[0]}")
     resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
     if situation.state.hold is not None:
-        return _refuse(f"{_hold_gate(situation).reason}; lift it first: {resume}")
+        return _refuse(f"{hold_gate(situation).reason}; lift it first: {resume}")
     shut = tuple(gate.name.value for gate in gates(situation) if not gate.passed and gate.name in OVERRIDABLE)
     override = Override(shut, request.reason, request.by) if shut else None
     return _advance(situation, above, request.reason, request.by, override)
@@ -337,7 +197,7 @@ def _requested_rollback(situation: Situation, request: Request) -> Decision:
 
 def _requested_hold(situation: Situation, request: Request) -> Decision:
     if situation.state.hold is not None:
-        return _refuse(_hold_gate(situation).reason)
+        return _refuse(hold_gate(situation).reason)
     change = Change(ChangeKind.HOLD, situation.state.stage, request.reason, request.by, situation.now)
     after = held(situation.state, change, Hold(request.reason, request.by))
     return Decision(DecisionAction.HOLD, (f"held by {request.by}: {request.reason}",), proposal=Proposal(after))

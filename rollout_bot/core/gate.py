@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rollout_bot.core.decision import Gate, GateName, Proposal, Situation, gates
+from rollout_bot.core.conditions import Gate, GateName, gates
+from rollout_bot.core.decision import Proposal
 from rollout_bot.core.history import unlinked
 from rollout_bot.core.policy import Policy
 from rollout_bot.core.repository import GateState, GateStatus
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, ChangeKind, State, illegal, misfits
 from rollout_bot.core.verdict import Outcome
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, Plan, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.decision import Decision, Proposal, Refusal, Situation
+from rollout_bot.core.decision import Decision, Proposal
 from rollout_bot.core.gate import judge_proposal
 from rollout_bot.core.repository import (
     GateState,
@@ -20,6 +20,7 @@ from rollout_bot.core.repository import (
     branch_name,
     state_path,
 )
+from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, ChangeKind, State
 
 

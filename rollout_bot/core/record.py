@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollout_bot.core.actions import Action, MergePull
-from rollout_bot.core.decision import Decision, Situation
+from rollout_bot.core.decision import Decision
 from rollout_bot.core.repository import PullRequest
+from rollout_bot.core.situation import Situation
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from random import Random
 
 from rollout_bot.core.actions import ClosePull, MergePull, OpenPull
-from rollout_bot.core.decision import DecisionAction, GateName, Request
+from rollout_bot.core.conditions import GateName
+from rollout_bot.core.decision import DecisionAction, Request
 from rollout_bot.core.history import Standing
 from rollout_bot.core.policy import OFF, Policy
 from rollout_bot.core.record import RolloutRecord

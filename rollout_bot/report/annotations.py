@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from rollout_bot.core.decision import Decision, Situation
+from rollout_bot.core.decision import Decision
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import ROOT, GateState, PullState, policy_path
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import duration
 from rollout_bot.report.markdown import plain

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.decision import Decision, Situation
+from rollout_bot.core.decision import Decision
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import PullRequest
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Bet, Rate, Verdict
 
 Json = dict[str, Any]

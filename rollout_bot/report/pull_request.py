@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from rollout_bot.core.decision import Decision, Gate, GateName, Proposal, Situation
+from rollout_bot.core.conditions import Gate, GateName
+from rollout_bot.core.decision import Decision, Proposal
 from rollout_bot.core.plan import PullText
 from rollout_bot.core.policy import OFF, Stage
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, ChangeKind, State
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.core.wording import amount, count, duration, moment, percent

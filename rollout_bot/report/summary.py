@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rollout_bot.core.decision import Situation
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, PullRequest, PullState
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent
 from rollout_bot.report.annotations import needs_attention, waits_for_owner

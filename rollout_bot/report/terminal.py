@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.decision import Decision, DecisionAction, GateName, Situation
+from rollout_bot.core.conditions import GateName
+from rollout_bot.core.decision import Decision, DecisionAction
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, PullRequest, PullState
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent

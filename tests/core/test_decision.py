@@ -22,18 +22,10 @@ from support.rollouts import (
     verdict,
 )
 
-from rollout_bot.core.decision import (
-    Decision,
-    DecisionAction,
-    Gate,
-    GateName,
-    Refusal,
-    Situation,
-    decide,
-    freeze,
-    gates,
-)
+from rollout_bot.core.conditions import Gate, GateName, gates
+from rollout_bot.core.decision import Decision, DecisionAction, decide, freeze
 from rollout_bot.core.policy import OFF, Stage
+from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, ChangeKind, Hold, Override, State
 from rollout_bot.core.verdict import Outcome
 

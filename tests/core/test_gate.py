@@ -23,10 +23,11 @@ from support.rollouts import (
     up,
 )
 
-from rollout_bot.core.decision import Refusal, Situation, decide
+from rollout_bot.core.decision import decide
 from rollout_bot.core.gate import MAX_DESCRIPTION, UNTOUCHED, Base, Proposed, judge, judge_proposal, worst
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.repository import GateState, GateStatus
+from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, Hold, State
 from rollout_bot.core.verdict import Outcome
 

@@ -26,7 +26,7 @@ from support.rollouts import (
 )
 
 from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.decision import Decision, Proposal, Request, Situation, decide
+from rollout_bot.core.decision import Decision, Proposal, Request, decide
 from rollout_bot.core.gate import judge_proposal
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates, refusal
 from rollout_bot.core.policy import OFF
@@ -41,6 +41,7 @@ from rollout_bot.core.repository import (
     branch_name,
     state_path,
 )
+from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, ChangeKind, State
 from rollout_bot.core.verdict import Outcome
 

@@ -12,11 +12,12 @@ from support.repositories import START
 from support.rollouts import BOT, HALF, HOUR, NOW, asks, on_hold, policy, situation, standing, state, verdict
 
 from rollout_bot.core.actions import ClosePull, MergePull, OpenPull, SetGate, UpdatePull
-from rollout_bot.core.decision import Decision, Refusal, Request, Situation, decide
+from rollout_bot.core.decision import Decision, Request, decide
 from rollout_bot.core.plan import PullText
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
+from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Bet, Forecast, Outcome, Rate, Verdict
 from rollout_bot.report.pull_request import commit_message, pull_text

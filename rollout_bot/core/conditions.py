@@ -1,0 +1,115 @@
+"""The gates: every condition for entering the next stage, each passed or not, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from rollout_bot.core.policy import OFF
+from rollout_bot.core.situation import Situation
+from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.wording import amount, duration, moment
+
+
+class GateName(StrEnum):
+    """The conditions for entering the next stage; `REFUSAL` binds the bot only, not a human who asks."""
+
+    HOLD = "hold"
+    DURATION = "duration"
+    ANALYSIS = "analysis"
+    COOLDOWN = "cooldown"
+    ATTEMPTS = "attempts"
+    REFUSAL = "refusal"
+
+
+OVERRIDABLE = (GateName.DURATION, GateName.ANALYSIS, GateName.COOLDOWN, GateName.ATTEMPTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`until` is when it opens by itself, if time is all it waits for."""
+
+    name: GateName
+    passed: bool
+    reason: str
+    until: datetime | None = None
+
+
+def gates(situation: Situation) -> tuple[Gate, ...]:
+    """Every condition for entering the next stage but the approval, passed or not."""
+    return (
+        hold_gate(situation),
+        duration_gate(situation),
+        _analysis_gate(situation),
+        _cooldown_gate(situation),
+        _attempts_gate(situation),
+        _refusal_gate(situation),
+    )
+
+
+def hold_gate(situation: Situation) -> Gate:
+    hold = situation.state.hold
+    if hold is None:
+        return Gate(GateName.HOLD, True, "nobody holds it")
+    return Gate(GateName.HOLD, False, f"held by {hold.by}: {hold.reason}")
+
+
+def _until(name: GateName, at: datetime, now: datetime, passed: str, waiting: str) -> Gate:
+    if now >= at:
+        return Gate(name, True, passed)
+    return Gate(name, False, f"{waiting} until {moment(at)} ({duration(at - now)} to go)", at)
+
+
+def duration_gate(situation: Situation) -> Gate:
+    least, since = situation.stage.duration, situation.standing.entered_at
+    asked = f"at least {duration(least)} asked for" if least else "no least time asked for"
+    return _until(
+        GateName.DURATION,
+        since + least,
+        situation.now,
+        f"in {situation.stage.name} for {duration(situation.now - since)}; {asked}",
+        f"stays in {situation.stage.name} for at least {duration(least)}:",
+    )
+
+
+def _analysis_gate(situation: Situation) -> Gate:
+    if situation.stage == OFF:
+        return Gate(GateName.ANALYSIS, False, "at 0 % nothing is enforced, so nothing can be measured")
+    verdict = situation.verdict
+    return Gate(GateName.ANALYSIS, verdict.outcome is Outcome.HEALTHY, f"{verdict.outcome}: {verdict.reasons[0]}")
+
+
+def _cooldown_gate(situation: Situation) -> Gate:
+    at = situation.standing.rolled_back_at
+    if at is None:
+        return Gate(GateName.COOLDOWN, True, "never rolled back")
+    return _until(
+        GateName.COOLDOWN,
+        at + situation.policy.cooldown,
+        situation.now,
+        f"rolled back {duration(situation.now - at)} ago; cooldown {duration(situation.policy.cooldown)}",
+        "cools down after the rollback",
+    )
+
+
+def _attempts_gate(situation: Situation) -> Gate:
+    rollbacks, most = situation.standing.rollbacks, situation.policy.max_rollbacks
+    # With a limit of 0 there must still have been something to restart from.
+    if rollbacks < max(1, most):
+        return Gate(GateName.ATTEMPTS, True, f"{rollbacks} of at most {most} rollbacks")
+    resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
+    return Gate(
+        GateName.ATTEMPTS, False, f"rolled back {amount(rollbacks, 'time')}: only a human restarts it ({resume})"
+    )
+
+
+def _refusal_gate(situation: Situation) -> Gate:
+    refusal, since = situation.refusal, situation.verdict.healthy_since
+    if refusal is None:
+        return Gate(GateName.REFUSAL, True, "nobody refused it")
+    if since is not None and since > refusal.at:
+        return Gate(GateName.REFUSAL, True, f"#{refusal.number} was refused, but the evidence has changed since")
+    advance = f"rollout-bot advance {situation.policy.rollout} --reason …"
+    return Gate(GateName.REFUSAL, False, f"{refusal.by} closed #{refusal.number}; not proposed again unless the "
+                f"evidence or the policy changes, or somebody asks ({advance})")  # fmt: skip
