@@ -1,4 +1,4 @@
-"""What a metrics source delivers: counts per interval, holes with their reason, or nothing at all."""
+"""What a metrics source delivers: counts per interval, values over time, holes with their reason, or nothing at all."""
 
 from __future__ import annotations
 
@@ -41,7 +41,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One measured interval `[start, end)`. `baseline` is None where the policy names no baseline cohort."""
+    """One measured interval `[start, end)`.
+
+    `baseline` is None where it was not measured: because the policy names no baseline cohort, or because that cohort
+    could not be measured in this interval. `Measurement.with_baseline` tells one from the other.
+    """
 
     start: datetime
     end: datetime
@@ -51,18 +55,44 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A span that could not be measured. A gap is not a zero: it is no evidence either way."""
+    """A span in which the enforced cohort could not be measured. A gap is not a zero: it is no evidence either way.
+
+    `baseline` is what the other cohort counted meanwhile, where known: before a first stage it is all there is to tell
+    how noisy the service is.
+    """
 
     start: datetime
     end: datetime
     reason: str
+    baseline: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Intervals in order of time, without overlap, and remarks that a reader of the verdict should see."""
+    """Intervals in order of time, without overlap, and remarks that a reader of the verdict should see.
+
+    `with_baseline` says that a baseline cohort was asked for, whether or not it could be measured: a comparison that
+    is wanted and fails must not be taken for one that nobody wanted.
+    """
 
     intervals: tuple[Sample | Gap, ...]
+    notes: tuple[str, ...] = ()
+    with_baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value that was found at a moment: at the end of an interval, for what held in it. Always finite."""
+
+    time: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What one query gave, in order of time. An interval without a value has no reading; nothing stands in for it."""
+
+    points: tuple[Reading, ...]
     notes: tuple[str, ...] = ()
 
 

@@ -36,7 +36,7 @@ def timeline(measurement: Measurement, *, since: datetime, now: datetime, interv
     disorder = _disorder(entries)
     if disorder:
         return Unmeasured(disorder)
-    history = tuple(_service(entry) for entry in entries if isinstance(entry, Sample) and entry.end <= since)
+    history = tuple(counts for entry in entries if entry.end <= since and (counts := _service(entry)) is not None)
     ends = [entry.end for entry in entries if isinstance(entry, Sample)]
     stage = tuple(_joined(_filled(_of_stage(entries, since, interval), since, interval)))
     return Timeline(history, stage, ends[-1] if ends else None)
@@ -69,12 +69,12 @@ def _disorder(entries: Sequence[Sample | Gap]) -> str | None:
     return None
 
 
-def _service(sample: Sample) -> Counts:
+def _service(entry: Sample | Gap) -> Counts | None:
     """Both cohorts together: noise is the service's own, and a first stage has no enforced traffic before it."""
-    enforced, baseline = sample.enforced, sample.baseline
-    if baseline is None or _fault(baseline):
-        return enforced
-    return Counts(enforced.total + baseline.total, enforced.failed + baseline.failed)
+    baseline = entry.baseline if entry.baseline is not None and not _fault(entry.baseline) else None
+    if isinstance(entry, Gap) or baseline is None:
+        return baseline if isinstance(entry, Gap) else entry.enforced
+    return Counts(entry.enforced.total + baseline.total, entry.enforced.failed + baseline.failed)
 
 
 def _of_stage(entries: Sequence[Sample | Gap], since: datetime, interval: timedelta) -> Iterator[Sample | Gap]:
@@ -99,7 +99,7 @@ def _joined(entries: Iterator[Sample | Gap]) -> Iterator[Sample | Gap]:
     held: Gap | None = None
     for entry in entries:
         if isinstance(entry, Gap) and held and (held.end, held.reason) == (entry.start, entry.reason):
-            held = replace(held, end=entry.end)
+            held = replace(held, end=entry.end, baseline=None)
             continue
         if held:
             yield held

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rollout_bot.core.policy import Fault
-from rollout_bot.core.samples import Measurement, Unmeasured, Window
+from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
 
 ENTRY_POINTS = "rollout_bot.metrics"
 """The entry-point group: a name for `metrics.source` in a policy → a subclass of `Source`."""
@@ -22,8 +22,11 @@ class Surroundings:
     root: Path
 
 
+COUNTS_ONLY = "this metrics source measures counts only"
+
+
 class Source(ABC):
-    """Reads counts of requests and failures.
+    """Reads counts of requests and failures and, if it can, other values over time.
 
     `schema` is the JSON Schema (an object with `properties`, `required` …) of the source's own keys in the policy's
     `metrics` section; the key `source` is not among them. A string property marked `"environment": true` has
@@ -40,11 +43,25 @@ class Source(ABC):
     def samples(self, window: Window) -> Measurement | Unmeasured:
         """Counts of the complete intervals in `window`. Never raises for what the outside world does."""
 
+    def readings(self, queries: Mapping[str, str], window: Window) -> Mapping[str, Readings | Unmeasured]:  # noqa: ARG002
+        """The value of each query, given by name, at the end of each complete interval in `window`.
+
+        Answers exactly the names that were asked for. Never raises for what the outside world does. A source that
+        overrides this says in `reading_faults` what a query may be.
+        """
+        return {name: Unmeasured(COUNTS_ONLY) for name in queries}
+
+    @classmethod
+    def reading_faults(cls, query: str, settings: Mapping[str, object]) -> Iterator[Fault]:  # noqa: ARG003
+        """What can be told from a query of `readings` before it is asked; paths start at the query itself."""
+        if cls.readings is Source.readings:
+            yield Fault((), repr(query), f"no query: {COUNTS_ONLY}")
+
     @classmethod
     def faults(cls, settings: Mapping[str, object]) -> Iterator[Fault]:  # noqa: ARG003
         """What the schema cannot see, such as a query that does not parse; paths start below `metrics`."""
         return iter(())
 
     def queries(self) -> Mapping[str, str]:
-        """What is asked, by name, to be frozen with the evidence. Never an address or a credential."""
+        """What is asked for the counts, by name, to be frozen with the evidence. Never an address or a credential."""
         return {}

@@ -41,15 +41,19 @@ class Grid:
 
 
 def merged(intervals: Iterable[Sample | Gap]) -> tuple[Sample | Gap, ...]:
-    """The same intervals, with neighbouring gaps of one reason told as one."""
+    """The same intervals, with neighbouring gaps of one reason told as one where they hold no counts."""
     told: list[Sample | Gap] = []
     for each in intervals:
         last = told[-1] if told else None
-        if isinstance(each, Gap) and isinstance(last, Gap) and (last.end, last.reason) == (each.start, each.reason):
+        if isinstance(each, Gap) and isinstance(last, Gap) and _continues(last, each):
             told[-1] = Gap(last.start, each.end, last.reason)
         else:
             told.append(each)
     return tuple(told)
+
+
+def _continues(last: Gap, each: Gap) -> bool:
+    return (last.end, last.reason) == (each.start, each.reason) and last.baseline is each.baseline is None
 
 
 def clock(time: datetime) -> str:

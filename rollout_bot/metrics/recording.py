@@ -1,17 +1,24 @@
-"""Counts from a file: for demonstrations, tests and looking back."""
+"""Counts and other values from a file: for demonstrations, tests and looking back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, cast
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 from rollout_bot.core.policy import Fault
-from rollout_bot.core.samples import Measurement, Unmeasured, Window
+from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
+from rollout_bot.metrics.cohorts import BASELINE, cohort_faults, named, together
 from rollout_bot.metrics.interface import Source, Surroundings
-from rollout_bot.metrics.table import Malformed, measurement, read
+from rollout_bot.metrics.table import COLUMN, Malformed, Table, measurement, read, readings
 
 LARGEST = 256 * 1024 * 1024
 """Bytes of a recording."""
+
+_SELECTORS: Mapping[str, object] = {
+    "total": {"type": "string", "minLength": 1, "description": "Selector of the counters of all requests."},
+    "failed": {"type": "string", "minLength": 1, "description": "Selector of the counters of failures."},
+}
 
 
 class Recording(Source):
@@ -22,37 +29,70 @@ class Recording(Source):
         "type": "object",
         "properties": {
             "path": {"type": "string", "minLength": 1, "description": "Relative to the repository's root."},
-            "total": {"type": "string", "minLength": 1, "description": "Selector of the counters of all requests."},
-            "failed": {"type": "string", "minLength": 1, "description": "Selector of the counters of failures."},
+            **_SELECTORS,
+            BASELINE: {
+                "type": "object",
+                "description": "The cohort without the change; a CSV file has columns for it.",
+                "properties": _SELECTORS,
+                "required": ["total", "failed"],
+                "additionalProperties": False,
+            },
         },
         "required": ["path"],
-        "dependentRequired": {"total": ["failed"], "failed": ["total"]},
+        "dependentRequired": {"total": ["failed"], "failed": ["total"], BASELINE: ["total"]},
         "additionalProperties": False,
     }
 
     def __init__(self, settings: Mapping[str, object], surroundings: Surroundings) -> None:
         self._name = str(settings["path"])
         self._path = surroundings.root / self._name
-        self._selectors = {name: str(settings[name]) for name in ("total", "failed") if name in settings}
+        self._enforced = _selectors(settings)
+        self._baseline = _selectors(settings.get(BASELINE, {}))
 
     @classmethod
     def faults(cls, settings: Mapping[str, object]) -> Iterator[Fault]:
         from rollout_bot.metrics.selectors import selector_faults
 
-        return selector_faults(settings)
+        yield from selector_faults(settings)
+        for fault in selector_faults(cast("Mapping[str, object]", settings.get(BASELINE, {}))):
+            yield replace(fault, path=(BASELINE, *fault.path))
+        yield from cohort_faults(settings)
+
+    @classmethod
+    def reading_faults(cls, query: str, settings: Mapping[str, object]) -> Iterator[Fault]:
+        if "total" in settings:
+            from rollout_bot.metrics.selectors import selector_fault
+
+            if fault := selector_fault(query, ()):
+                yield fault
+        elif not COLUMN.fullmatch(query):
+            yield Fault((), repr(query), "the name of a column of the recording, such as latency_p99")
 
     def queries(self) -> Mapping[str, str]:
-        return {"path": self._name, **self._selectors}
+        return {"path": self._name, **self._enforced, **named(self._baseline)}
 
     def samples(self, window: Window) -> Measurement | Unmeasured:
         """Rows or counters of the file; `Unmeasured` where it is missing, too large or malformed."""
         try:
             content = self._content()
-            if self._selectors:
+            if self._enforced:
                 return self._counters(content, window)
             return measurement(read(content, self._name, window.interval), window)
         except Malformed as error:
             return Unmeasured(str(error))
+
+    def readings(self, queries: Mapping[str, str], window: Window) -> Mapping[str, Readings | Unmeasured]:
+        """Columns of a CSV file by name; in an OpenMetrics file a query is a selector of one series."""
+        try:
+            content = self._content()
+            if self._enforced:
+                from rollout_bot.metrics.exposition import gauges
+
+                return gauges(content, self._name, queries, window)
+            table = read(content, self._name, window.interval)
+        except Malformed as error:
+            return dict.fromkeys(queries, Unmeasured(str(error)))
+        return {name: _values(table, column, window) for name, column in queries.items()}
 
     def _content(self) -> str:
         try:
@@ -66,13 +106,24 @@ class Recording(Source):
             raise Malformed(f"{self._name} cannot be read ({reason})") from None
 
     def _counters(self, content: str, window: Window) -> Measurement | Unmeasured:
-        from rollout_bot.metrics.counters import arrivals_after_gaps, first_seen, measured, tally
-        from rollout_bot.metrics.exposition import read_series
+        from rollout_bot.metrics.exposition import cohort, read_series
         from rollout_bot.metrics.intervals import Grid
 
         grid = Grid.complete(window)
-        found = read_series(content, self._name, self._selectors, until=window.end.timestamp())
-        observed = first_seen(found["total"])
-        total = tally(found["total"], grid, observed)
-        total.notes += arrivals_after_gaps(total, grid)
-        return measured(total, tally(found["failed"], grid, observed), grid, absent_is_zero=True)
+        wanted = {**self._enforced, **named(self._baseline)}
+        found = read_series(content, self._name, wanted, until=window.end.timestamp())
+        enforced = cohort(found, grid)
+        if isinstance(enforced, Unmeasured) or not self._baseline:
+            return enforced
+        return together(enforced, cohort(found, grid, f"{BASELINE}."), window.interval)
+
+
+def _selectors(settings: Any) -> dict[str, str]:
+    return {name: str(settings[name]) for name in ("total", "failed") if name in settings}
+
+
+def _values(table: Table, column: str, window: Window) -> Readings | Unmeasured:
+    try:
+        return readings(table, column, window)
+    except Malformed as error:
+        return Unmeasured(str(error))

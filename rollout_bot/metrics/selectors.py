@@ -78,6 +78,18 @@ def hides_absence(text: str) -> bool:
     return _OR_VECTOR.search(text) is not None
 
 
+def measures_nothing(tree: Any) -> str | None:
+    """What a query is that no server can evaluate to a measured value at one moment; None for all others."""
+    import promql_parser
+
+    kinds = {
+        promql_parser.MatrixSelector: "a selector with a range",
+        promql_parser.StringLiteral: "a text",
+        promql_parser.NumberLiteral: "a constant",
+    }
+    return kinds.get(type(tree))
+
+
 def _matchers(matchers: list[Any]) -> Iterator[Matcher]:
     for matcher in matchers:
         yield Matcher(matcher.name, _SIGNS[str(matcher.op)], matcher.value)
@@ -103,14 +115,19 @@ def _depth(text: str) -> int:
     return deepest
 
 
+def selector_fault(text: str, path: tuple[str, ...]) -> Fault | None:
+    """What keeps a text from being a plain selector."""
+    try:
+        parse_selector(text)
+    except Malformed as error:
+        allowed = 'a plain selector that PromQL understands, such as requests_total{cohort="enforced"}'
+        return Fault(path, f"{readable(repr(text))}: {error}", allowed)
+    return None
+
+
 def selector_faults(settings: Mapping[str, object]) -> Iterator[Fault]:
     """Faults of the settings `total` and `failed` where they are given."""
     for name in ("total", "failed"):
         text = settings.get(name)
-        if not isinstance(text, str):
-            continue
-        try:
-            parse_selector(text)
-        except Malformed as error:
-            allowed = 'a plain selector that PromQL understands, such as requests_total{cohort="enforced"}'
-            yield Fault((name,), f"{readable(repr(text))}: {error}", allowed)
+        if isinstance(text, str) and (fault := selector_fault(text, (name,))):
+            yield fault

@@ -1,16 +1,17 @@
-"""Counts per interval as a table: a line each, with the time at which its interval ended."""
+"""Counts per interval as a table: a line each, with the time at which its interval ended, and other values beside."""
 
 from __future__ import annotations
 
 import csv
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from rollout_bot.core.durations import format_duration
-from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Window
+from rollout_bot.core.samples import Counts, Gap, Measurement, Reading, Readings, Sample, Window
+from rollout_bot.metrics.cohorts import missing
 from rollout_bot.metrics.intervals import merged
 
 HEADER = ("time", "total", "failed")
@@ -20,6 +21,8 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""Names a column of other values."""
 
 
 class Malformed(Exception):
@@ -28,28 +31,57 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Counts of the interval that ended at `time`; `place` names it in messages."""
+    """Counts of the interval that ended at `time`; `place` names it in messages.
+
+    `baseline` is None where the row has no counts of that cohort; `values` are the other columns, as they stand there.
+    """
 
     place: str
     time: datetime
     enforced: Counts
     baseline: Counts | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(content: str, name: str, interval: timedelta) -> list[Row]:
-    """The rows of a CSV text with the header `time,total,failed[,baseline_total,baseline_failed]`. Raises Malformed."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows in order of time, and the names of the columns beyond `time,total,failed`."""
+
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...] = ()
+
+    @property
+    def with_baseline(self) -> bool:
+        return set(BASELINE) <= set(self.columns)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Names of the columns that hold no counts."""
+        return tuple(column for column in self.columns if column not in BASELINE)
+
+
+def read(content: str, name: str, interval: timedelta) -> Table:
+    """A CSV text with the header `time,total,failed[,baseline_total,baseline_failed][,…]`. Raises Malformed."""
     reader = csv.reader(content.splitlines(), strict=True)
     try:
-        header = tuple(next(reader, ()))
-        if header not in (HEADER, HEADER + BASELINE):
-            raise Malformed(
-                f"{name}:1: found {_shown(','.join(header))}; allowed: {','.join(HEADER)}[,{','.join(BASELINE)}]"
-            )
-        rows = [_row(fields, f"{name}:{reader.line_num}", len(header)) for fields in reader if fields]
+        columns = _columns(tuple(next(reader, ())), name)
+        rows = tuple(_row(fields, f"{name}:{reader.line_num}", columns) for fields in reader if fields)
     except csv.Error as error:
         raise Malformed(f"{name}:{reader.line_num}: {error}") from None
     check_order(rows, interval)
-    return rows
+    return Table(rows, columns)
+
+
+def _columns(header: tuple[str, ...], name: str) -> tuple[str, ...]:
+    more = header[len(HEADER) :]
+    others = more[len(BASELINE) :] if more[: len(BASELINE)] == BASELINE else more
+    sound = all(COLUMN.fullmatch(each) and each not in HEADER + BASELINE for each in others)
+    if header[: len(HEADER)] != HEADER or not sound or len(set(others)) < len(others):
+        allowed = (
+            f"{','.join(HEADER)}[,{','.join(BASELINE)}], then columns of other values, each with a name of its own"
+        )
+        raise Malformed(f"{name}:1: found {_shown(','.join(header))}; allowed: {allowed}")
+    return more
 
 
 def check_order(rows: Iterable[Row], interval: timedelta) -> None:
@@ -64,41 +96,65 @@ def check_order(rows: Iterable[Row], interval: timedelta) -> None:
         previous = row
 
 
-def measurement(rows: Iterable[Row], window: Window, latest: datetime | None = None) -> Measurement:
+def measurement(table: Table, window: Window, latest: datetime | None = None) -> Measurement:
     """The rows whose whole interval lies between the window's start and `latest` (default: its end).
 
     They need not be aligned with the window. Where rows are missing between others, there is a gap; rows that are yet
     to come are none, for a table may be written late: how late is too late is for the analysis to say.
     """
-    latest = latest or window.end
-    return Measurement(merged(_intervals(rows, window, latest)))
+    rows = list(_inside(table.rows, window, latest or window.end))
+    notes = tuple(missing(_unknown(rows, window.interval))) if table.with_baseline else ()
+    return Measurement(merged(_intervals(rows, window)), notes, table.with_baseline)
 
 
-def _intervals(rows: Iterable[Row], window: Window, latest: datetime) -> Iterator[Sample | Gap]:
+def readings(table: Table, column: str, window: Window) -> Readings:
+    """The values of one column, without its empty fields. Raises Malformed."""
+    if column not in table.others:
+        raise Malformed(f"the file has no column {_shown(column)}; there are: {', '.join(table.others) or 'none'}")
+    points = []
+    for row in _inside(table.rows, window, window.end):
+        text = row.values[column]
+        if text:
+            points.append(Reading(row.time, parse_value(text, f"{row.place}: {column}")))
+    return Readings(tuple(points))
+
+
+def _inside(rows: Iterable[Row], window: Window, latest: datetime) -> Iterator[Row]:
+    return (row for row in rows if row.time - window.interval >= window.start and row.time <= latest)
+
+
+def _intervals(rows: Iterable[Row], window: Window) -> Iterator[Sample | Gap]:
     reached = window.start
     for row in rows:
         start = row.time - window.interval
-        if start < window.start or row.time > latest:
-            continue
         # Less than an interval is what a row that began before the window left over.
         if start - reached >= window.interval:
             yield Gap(reached, start, "no row for this time")
-        faults = [each.fault() for each in (row.enforced, row.baseline) if each is not None]
-        fault = next((each for each in faults if each), None)
-        yield (
-            Gap(start, row.time, f"{row.place}: {fault}")
-            if fault
-            else Sample(start, row.time, row.enforced, row.baseline)
-        )
+        baseline = row.baseline if row.baseline and not row.baseline.fault() else None
+        if fault := row.enforced.fault():
+            yield Gap(start, row.time, f"{row.place}: {fault}", baseline)
+        else:
+            yield Sample(start, row.time, row.enforced, baseline)
         reached = row.time
 
 
-def _row(fields: list[str], place: str, width: int) -> Row:
-    if len(fields) != width:
-        raise Malformed(f"{place}: found {len(fields)} fields; allowed: {width}")
-    numbers = [parse_count(field, place) for field in fields[1:]]
-    baseline = Counts(numbers[2], numbers[3]) if width > len(HEADER) else None
-    return Row(place, parse_time(fields[0], place), Counts(numbers[0], numbers[1]), baseline)
+def _unknown(rows: Iterable[Row], interval: timedelta) -> Iterator[Gap]:
+    """The intervals in which the baseline alone is not known."""
+    for row in rows:
+        fault = row.baseline.fault() if row.baseline else "it has no counts there"
+        if fault:
+            yield Gap(row.time - interval, row.time, fault)
+
+
+def _row(fields: list[str], place: str, columns: tuple[str, ...]) -> Row:
+    if len(fields) != len(HEADER) + len(columns):
+        raise Malformed(f"{place}: found {len(fields)} fields; allowed: {len(HEADER) + len(columns)}")
+    time, total, failed, *_ = fields
+    values = dict(zip(columns, fields[len(HEADER) :], strict=True))
+    other = [values.pop(name) for name in BASELINE if name in values]
+    baseline = Counts(*(parse_count(each, place) for each in other)) if any(other) else None
+    return Row(place, parse_time(time, place), Counts(parse_count(total, place), parse_count(failed, place)), baseline,
+               values)  # fmt: skip
 
 
 def parse_time(text: str, place: str) -> datetime:
@@ -117,6 +173,13 @@ def parse_count(text: str, place: str) -> float:
     if _NUMBER.fullmatch(text) and math.isfinite(number := float(text)):
         return number
     raise Malformed(f"{place}: found {_shown(text)}; allowed: a count, a finite number that is not negative")
+
+
+def parse_value(text: str, place: str) -> float:
+    """As a count, but it may be negative. Raises Malformed."""
+    if _NUMBER.fullmatch(text.removeprefix("-")) and math.isfinite(number := float(text)):
+        return number
+    raise Malformed(f"{place}: found {_shown(text)}; allowed: a finite number, or nothing")
 
 
 def _shown(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -75,6 +76,13 @@ def test_noise_looks_at_both_cohorts() -> None:
     times = ordered(sample(-15, baseline=Counts(90.0, 3.0)), sample(0))
     assert times.history == (Counts(100.0, 4.0),)
     assert ordered(sample(-15, baseline=Counts(1.0, 3.0))).history == (Counts(10.0, 1.0),)
+
+
+def test_before_a_first_stage_the_baseline_alone_tells_the_noise() -> None:
+    before = Gap(SINCE - 15 * MINUTE, SINCE, "`total` has no samples", Counts(90.0, 3.0))
+    assert ordered(before, sample(0)).history == (Counts(90.0, 3.0),)
+    assert ordered(replace(before, baseline=Counts(1.0, 3.0)), sample(0)).history == ()
+    assert ordered(replace(before, baseline=None), sample(0)).history == ()
 
 
 def test_gaps_before_the_stage_are_forgotten() -> None:

@@ -71,7 +71,7 @@ def test_the_documentation_shows_the_example_as_it_is() -> None:
 def test_every_example_of_the_documentation_is_valid() -> None:
     shown = (EXAMPLES.parent / "metrics.md").read_text()
     sections = [yaml.safe_load(block)["metrics"] for block in re.findall(r"```yaml\n(.*?)```", shown, re.DOTALL)]
-    assert len(sections) == 6
+    assert len(sections) == 7
     for settings in sections:
         source = registry.find(settings.pop("source"))
         Draft202012Validator(source.schema).validate(settings)

@@ -52,6 +52,11 @@ def families() -> dict[str, dict[str, list[tuple[float, float]]]]:
         # A failed-counter appears with its pod's first failure, half an hour after the pod.
         "churnfailed": {f'pod="{n}"': Truth(60, n * HOUR + 1807, (n + 1) * HOUR + 7).samples(1) for n in range(-1, 9)},
         "holey": {'pod="a"': Truth(60, value=500).samples(2, holes=hole)},
+        "cohorts": {
+            'cohort="enforced",pod="a"': Truth(15, value=1e6).samples(2, restarts=(400,)),
+            **{f'cohort="shadow",pod="{n}"': samples for n, samples in enumerate(pods.values())},
+        },
+        "cohortsfailed": {'cohort="shadow",pod="3"': Truth(60, born=5 * HOUR + 30).samples(1)},
         "replicated": {f'pod="a",prometheus_replica="{r}"': Truth(60, value=9).samples(2) for r in "ab"},
     }
 
@@ -92,6 +97,20 @@ def test_a_counter_born_with_its_first_failure_loses_none(server: str) -> None:
 def test_pods_that_come_and_go_lose_nothing_that_was_scraped(server: str) -> None:
     result = counts(measure(server, "churn_total", "churnfailed_total"))
     assert result == list(zip(per_interval("churn", 3), per_interval("churnfailed", 1), strict=True))
+
+
+def test_a_baseline_is_counted_as_exactly_beside_the_enforced_cohort(server: str) -> None:
+    shadow = {"total": 'cohorts_total{cohort="shadow"}', "failed": 'cohortsfailed_total{cohort="shadow"}'}
+    enforced = 'cohorts_total{cohort="enforced"}'
+    result = measure(server, enforced, 'cohortsfailed_total{cohort="enforced"}', baseline=shadow)
+    assert counts(result) == [(120, 0)] * 32
+    assert isinstance(result, Measurement)
+    baseline = [each.baseline for each in result.intervals if isinstance(each, Sample)]
+    expected = zip(per_interval("churn", 3), [0] * 20 + [15] * 12, strict=True)
+    assert baseline == [Counts(*each) for each in expected]
+    everything = measure(server, enforced, baseline={**shadow, "total": "cohorts_total"})
+    assert isinstance(everything, Measurement)
+    assert "the enforced cohort counts already" in everything.notes[0]
 
 
 def per_interval(family: str, each: int) -> list[int]:
