@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rollout_bot.core.repository import ROOT, policy_path, state_path
 from rollout_bot.core.state import State, misfits
-from rollout_bot.files.problems import InvalidFile, Problem
+from rollout_bot.files.problems import InvalidFile, NotThere, Problem
 from rollout_bot.files.state import read_state
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -19,14 +19,6 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 def is_name(text: str) -> bool:
     """Whether a rollout can be called that: it becomes a folder, a part of a branch and of a metric's name."""
     return _NAME.fullmatch(text) is not None
-
-
-class NotThere(InvalidFile):
-    """A folder, a rollout or one of its files is missing; an InvalidFile without a place in a file."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(())
-        self.args = (text,)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from rollout_bot.commands.common import Help
-from rollout_bot.commands.exits import BUG, FAILED, INTERRUPTED, INVALID, USAGE, UsageError
+from rollout_bot.commands.exits import BUG, FAILED, INTERRUPTED, INVALID, USAGE, Refused, UsageError
 
 _COMMANDS = {
     "init": "init",
@@ -132,6 +132,6 @@ def _exit_code(error: Exception) -> int:
         return USAGE
     if isinstance(error, InvalidFile | CannotEvaluate | NotFound | Unusable):
         return INVALID
-    if isinstance(error, ForgeError | OSError):
+    if isinstance(error, Refused | ForgeError | OSError):
         return FAILED
     return BUG

@@ -10,3 +10,7 @@ INTERRUPTED = 130
 
 class UsageError(Exception):
     """The arguments do not fit together, or not the repository; the message says what would."""
+
+
+class Refused(Exception):
+    """What was asked would break a promise that was asked for as well; the message says which, and the way out."""

@@ -38,6 +38,14 @@ class InvalidFile(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class NotThere(InvalidFile):
+    """A folder, a rollout or one of its files is missing or cannot be read; an InvalidFile without a place in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(())
+        self.args = (text,)
+
+
 def show(value: object) -> str:
     """A value of a document as a phrase for `Problem.found`: texts in quotes, cut where long."""
     match value:

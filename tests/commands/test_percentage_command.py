@@ -120,6 +120,26 @@ def test_no_folder_and_no_repository(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(("expected", "code", "out"), [("0", 0, "50\n"), ("1", 0, "50\n"), ("2", 1, "")])
+def test_it_does_not_go_back_to_an_older_state(
+    repository: Repository, capsys: pytest.CaptureFixture[str], expected: str, code: int, out: str
+) -> None:
+    call = ["percentage", NAME, "--repository", str(repository.path), "--expect-generation", expected]
+    assert main(call) == code
+    captured = capsys.readouterr()
+    assert captured.out == out
+    assert ("is at generation 1 here, older than 2, which was deployed" in captured.err) == bool(code)
+
+
+@pytest.mark.parametrize("text", ["-1", "x", "", "1.0", "٣", "1" * 5000])
+def test_a_generation_is_a_number(repository: Repository, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["percentage", NAME, "--repository", str(repository.path), f"--expect-generation={text}"])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "allowed: a whole number, 0 if none was deployed" in captured.err
+
+
 def test_it_imports_nothing_heavy(repository: Repository) -> None:
     snippet = (
         "import json, sys; from rollout_bot.cli import main; "

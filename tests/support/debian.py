@@ -16,30 +16,32 @@ def cache_folder() -> Path:
     return Path(os.environ.get("ROLLOUT_BOT_CACHE") or Path(__file__).parents[2] / ".cache").resolve()
 
 
-def executable(package: str, name: str) -> Path:
-    """The program `name` of a package, such as ("prometheus", "promtool"); downloads the package once."""
+def executable(package: str, name: str, also: tuple[str, ...] = ()) -> Path:
+    """The program `name` of a package, such as ("prometheus", "promtool"); downloads the package once.
+
+    `also` are packages that it needs and few systems have; they are unpacked into the same folder.
+    """
     found = shutil.which(name)
     if found:
         return Path(found)
     folder = cache_folder() / "debian" / package
-    program = folder / "usr" / "bin" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Several workers of one test run must not download and unpack at once.
     with FileLock(f"{folder}.lock", timeout=300):
-        if not program.exists():
-            _unpack(package, folder)
-    return program
+        if not folder.exists():
+            _unpack((package, *also), folder)
+    return next(path for path in (folder / "usr" / each / name for each in ("bin", "sbin")) if path.exists())
 
 
-def _unpack(package: str, folder: Path) -> None:
+def _unpack(packages: tuple[str, ...], folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         work = Path(temporary)
-        download = ["apt-get", "download", package]
+        download = ["apt-get", "download", *packages]
         done = subprocess.run(download, cwd=work, check=False, capture_output=True, text=True, timeout=240)
         if done.returncode:
-            raise AssertionError(f"{package} is neither on PATH nor to be had from Debian: {done.stderr.strip()}")
-        (archive,) = work.glob("*.deb")
-        subprocess.run(["dpkg", "-x", archive, work / "root"], check=True, capture_output=True, timeout=60)
+            raise AssertionError(f"{packages[0]} is neither on PATH nor to be had from Debian: {done.stderr.strip()}")
+        for archive in work.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", archive, work / "root"], check=True, capture_output=True, timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
         # Renamed when complete, so that a run cut short leaves nothing that looks finished.
         (work / "root").rename(folder)
