@@ -96,6 +96,7 @@ def _figures(course: Course, times: Timeline, notes: Sequence[str]) -> Verdict:
         forecast=course.forecast(),
         healthy_since=course.healthy_since,
         regressing_since=None if course.quiet else _regressing_since(course, samples),
+        silent=course.silent * course.interval,
     )
 
 

@@ -81,15 +81,19 @@ def _analysis_gate(situation: Situation) -> Gate:
 
 
 def _cooldown_gate(situation: Situation) -> Gate:
-    at = situation.standing.rolled_back_at
+    at, rollbacks = situation.standing.rolled_back_at, situation.standing.rollbacks
     if at is None:
         return Gate(GateName.COOLDOWN, True, "never rolled back")
+    cooldown = situation.policy.cooldown_after(rollbacks)
+    waiting = "cools down after the rollback"
+    if rollbacks > 1:
+        waiting = f"cools down for {duration(cooldown)} after {amount(rollbacks, 'rollback')}:"
     return _until(
         GateName.COOLDOWN,
-        at + situation.policy.cooldown,
+        at + cooldown,
         situation.now,
-        f"rolled back {duration(situation.now - at)} ago; cooldown {duration(situation.policy.cooldown)}",
-        "cools down after the rollback",
+        f"rolled back {duration(situation.now - at)} ago; cooldown {duration(cooldown)}",
+        waiting,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from rollout_bot.core import attention
 from rollout_bot.core.conditions import OVERRIDABLE, Gate, GateName, duration_gate, gates, hold_gate
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Situation
@@ -54,7 +55,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`to` is the stage to enter; `refused` says that a human's request cannot be met, for the reasons given."""
+    """`to` is the stage to enter; `refused` says that a human's request cannot be met, for the reasons given.
+
+    `calls` are those of the reasons for which somebody has to look.
+    """
 
     action: DecisionAction
     reasons: tuple[str, ...]
@@ -63,6 +67,7 @@ class Decision:
     proposal: Proposal | None = None
     attention: bool = False
     refused: bool = False
+    calls: tuple[str, ...] = ()
 
     @property
     def waits(self) -> tuple[Gate, ...]:
@@ -98,19 +103,22 @@ def decide(situation: Situation, request: Request | None = None) -> Decision:
     conditions = tuple(gate for gate in gates(situation) if stage != OFF or gate.name is not GateName.ANALYSIS)
     shut = tuple(gate for gate in conditions if not gate.passed)
     if shut:
-        attention = verdict.outcome is Outcome.SHARED or any(gate.name is GateName.ATTEMPTS for gate in shut)
-        reasons = tuple(gate.reason for gate in shut)
-        return Decision(DecisionAction.HOLD, reasons, above, conditions, attention=attention)
+        calls = tuple(attention.calls(situation))
+        loud = verdict.outcome is Outcome.SHARED or any(gate.name is GateName.ATTEMPTS for gate in shut) or bool(calls)
+        reasons = (*(gate.reason for gate in shut), *calls)
+        return Decision(DecisionAction.HOLD, reasons, above, conditions, attention=loud, calls=calls)
     return _advance(situation, above, f"{stage.name} is healthy: {verdict.reasons[0]}", situation.actor, None)
 
 
 def _at_the_top(situation: Situation) -> Decision:
     stage, verdict = situation.stage, situation.verdict
-    shut = duration_gate(situation)
+    shut, calls = duration_gate(situation), tuple(attention.calls(situation))
+    loud = bool(calls)
     if not shut.passed:
-        return Decision(DecisionAction.HOLD, (shut.reason,), gates=(shut,))
+        return Decision(DecisionAction.HOLD, (shut.reason, *calls), gates=(shut,), attention=loud, calls=calls)
     done = f"{stage.name} ({stage.percentage} %) is the last stage; it stays watched"
-    return Decision(DecisionAction.COMPLETE, (done, f"{verdict.outcome}: {verdict.reasons[0]}"))
+    reasons = (done, f"{verdict.outcome}: {verdict.reasons[0]}", *calls)
+    return Decision(DecisionAction.COMPLETE, reasons, attention=loud, calls=calls)
 
 
 def _advance(situation: Situation, above: Stage, reason: str, by: str, override: Override | None) -> Decision:

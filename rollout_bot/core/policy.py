@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
+from rollout_bot.core.durations import format_duration
+
+LONGEST_COOLDOWN = timedelta(days=30)
+"""Where the growth of the cooldown ends: who has not looked in a month is not helped by a longer one."""
+
+PATIENCE = timedelta(days=3)
+"""On top of a stage's duration, unless the policy says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A named step. `percentage` is of traffic, `max_error_rate` a fraction, `duration` the least time to stay."""
+    """A named step. `percentage` is of traffic, `max_error_rate` a fraction, `duration` the least time to stay.
+
+    `max_wait` is since the stage was entered; None for `PATIENCE` more than `duration`.
+    """
 
     name: str
     percentage: int
     duration: timedelta
     max_error_rate: float
     requires_approval: bool
+    max_wait: timedelta | None = None
+
+    @property
+    def patience(self) -> timedelta:
+        """How long to wait in this stage for a verdict before a human is asked; it never advances by itself."""
+        return self.duration + PATIENCE if self.max_wait is None else self.max_wait
 
 
 OFF = Stage("off", 0, timedelta(0), 1.0, False)
@@ -66,6 +84,7 @@ class Policy:
     analysis: AnalysisSettings = AnalysisSettings()
     rollback_on_error: bool = True
     cooldown: timedelta = timedelta(hours=24)
+    cooldown_backoff: float = 2.0
     max_rollbacks: int = 3
     merge_on_approval: bool = False
     operators: tuple[str, ...] = ("admin", "maintain")
@@ -90,6 +109,15 @@ class Policy:
         index = self.ladder.index(stage)
         return self.ladder[index - 1] if index else None
 
+    def cooldown_after(self, rollbacks: int) -> timedelta:
+        """How long to wait after the last of so many rollbacks since a human resumed: each waits longer by a factor."""
+        longest = max(LONGEST_COOLDOWN, self.cooldown)
+        earlier = max(0, rollbacks - 1)
+        # Compared as logarithms, because the power itself overflows sooner or later.
+        if self.cooldown and earlier * math.log(self.cooldown_backoff) >= math.log(longest / self.cooldown):
+            return longest
+        return self.cooldown * self.cooldown_backoff**earlier if self.cooldown else self.cooldown
+
     def may_operate(self, person: str, role: str | None) -> bool:
         """Whether a person may ask for changes; `role` is None on a forge that knows no roles, where everybody may."""
         return role is None or role in self.operators or f"@{person}".lower() in map(str.lower, self.operators)
@@ -109,4 +137,7 @@ class Policy:
                     f"{stage.percentage} after {previous.percentage} of {previous.name!r}",
                     f"more than {previous.percentage}: every stage raises the percentage",
                 )
+            if stage.max_wait is not None and stage.max_wait < stage.duration:
+                found = f"{format_duration(stage.max_wait)} with a duration of {format_duration(stage.duration)}"
+                yield Fault(("stages", index, "max_wait"), found, "at least the duration")
             previous = stage

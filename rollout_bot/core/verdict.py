@@ -55,7 +55,8 @@ class Verdict:
 
     `lower` and `upper` bound the error rate (95 %, for display: they decide nothing). `healthy_since` is the end of
     the first interval of the unbroken run of healthy verdicts that reaches to now. `regressing_since` is the start of
-    the most telling recent stretch: where the bet against health began to win.
+    the most telling recent stretch: where the bet against health began to win. `silent` is how long the newest
+    intervals have been without a request.
     """
 
     outcome: Outcome
@@ -76,3 +77,4 @@ class Verdict:
     forecast: Forecast | None = None
     healthy_since: datetime | None = None
     regressing_since: datetime | None = None
+    silent: timedelta = timedelta(0)

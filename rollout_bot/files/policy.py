@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from rollout_bot.core.policy import AnalysisSettings, Fault, Metrics, Policy, Stage
 from rollout_bot.files.document import Document, Path, parse
-from rollout_bot.files.formats import confidence, duration, interval, rate
+from rollout_bot.files.formats import Unreadable, confidence, duration, interval, rate
 from rollout_bot.files.problems import InvalidFile, Problem, field_name, show
 from rollout_bot.files.schema import load, problems
 
@@ -80,8 +80,18 @@ def _outline(value: dict[str, Any]) -> Policy:
         if isinstance(percentage, bool) or not isinstance(percentage, int | float):
             percentage = stages[-1].percentage if stages else 0
         # A whole number may be written 10.0; what is not one has its problem already.
-        stages.append(Stage(name, int(percentage), timedelta(0), 1.0, requires_approval=False))
+        least, longest = _span(fields.get("duration")), _span(fields.get("max_wait"))
+        stages.append(
+            Stage(name, int(percentage), least or timedelta(0), 1.0, requires_approval=False, max_wait=longest)
+        )
     return Policy("outline", tuple(stages), Metrics(""))
+
+
+def _span(value: object) -> timedelta | None:
+    try:
+        return duration(value)
+    except Unreadable:
+        return None
 
 
 def _policy(value: dict[str, Any]) -> Policy:
@@ -102,6 +112,7 @@ def _stage(value: dict[str, Any]) -> Stage:
         duration(value["duration"]),
         rate(value["max_error_rate"]),
         value.get("requires_approval", False),
+        duration(value["max_wait"]) if "max_wait" in value else None,
     )
 
 
@@ -118,6 +129,7 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "analysis": _analysis,
     "rollback_on_error": bool,
     "cooldown": duration,
+    "cooldown_backoff": float,
     "max_rollbacks": int,
     "merge_on_approval": bool,
     "operators": tuple,

@@ -78,7 +78,7 @@ def _judged(record: RolloutRecord, situation: Situation, decision: Decision) -> 
         yield _remark("warning", f"{here} cannot be judged", reason, policy_path(name))
     if decision.refused:
         yield _remark("error", f"{name}: refused", "; ".join(decision.reasons))
-    elif decision.attention and verdict.outcome not in (Outcome.REGRESSED, Outcome.UNAVAILABLE):
+    elif decision.attention and verdict.outcome is not Outcome.REGRESSED:
         yield _remark("warning", f"{here} needs somebody", "; ".join(decision.reasons))
 
 

@@ -119,7 +119,7 @@ def _bet(bet: Bet | None) -> Json | None:
 
 def _held(record: RolloutRecord) -> Json:
     """What cannot be evaluated is held."""
-    return {"action": "hold", "to": None, "reasons": list(record.problems), "gates": []}
+    return {"action": "hold", "to": None, "reasons": list(record.problems), "attention": True, "gates": []}
 
 
 def _decision(decision: Decision) -> Json:
@@ -127,6 +127,7 @@ def _decision(decision: Decision) -> Json:
         "action": decision.action.value,
         "to": decision.to.name if decision.to else None,
         "reasons": list(decision.reasons),
+        "attention": decision.attention,
         "gates": [
             {"name": gate.name.value, "passed": gate.passed, "reason": gate.reason, "until": time(gate.until)}
             for gate in decision.gates

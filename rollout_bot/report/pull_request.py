@@ -180,7 +180,7 @@ def _consequences(situation: Situation, to: Stage, approval: Approval | None) ->
 def _after_rollback(situation: Situation, after: State) -> str:
     policy, tries = situation.policy, situation.standing.rollbacks + 1
     share = f"{after.percentage} % instead of {situation.stage.percentage} %"
-    again = f"another try waits {duration(policy.cooldown)} and needs new approvals."
+    again = f"another try waits {duration(policy.cooldown_after(tries))} and needs new approvals."
     if tries >= policy.max_rollbacks:
         resume = f"`rollout-bot resume {after.rollout} --reason …`"
         again = f"rolled back {amount(tries, 'time')}: only a human lets it try again, with {resume}."

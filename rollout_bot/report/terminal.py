@@ -74,6 +74,8 @@ def _status_lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
     if record.decision is not None:
         for index, gate in enumerate(record.decision.waits):
             yield ("waits" if index == 0 else ""), f"{gate.name}: {_brief(gate.reason, record.situation)}", ""
+        for call in record.decision.calls:
+            yield "look at", call, "yellow"
     yield from _remarks(record)
     yield from _next_lines(record, tick)
 

@@ -165,6 +165,7 @@ def test_traffic_that_stops_takes_health_away() -> None:
     verdict = judge(measured([FINE] * 10 + [NONE] * 2))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.reasons[1:] == ("no requests for 30 min, where about 1,000 were to be expected",)
+    assert verdict.silent == timedelta(minutes=30)
     assert verdict.healthy_since is None
     assert verdict.forecast is None
 

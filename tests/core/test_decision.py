@@ -161,6 +161,29 @@ def test_off_waits_for_the_cooldown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rollbacks", "waits"), [(0, 24), (1, 24), (2, 48), (3, 96), (5, 384), (6, 720), (100, 720), (10**9, 720)]
+)
+def test_the_cooldown_doubles_with_every_rollback_up_to_a_month(rollbacks: int, waits: int) -> None:
+    rules = policy(max_rollbacks=10**10)
+    for early, open_ in ((timedelta(minutes=1), False), (timedelta(0), True)):
+        where = standing(state(attempt=2), rolled_back_at=NOW - waits * HOUR + early, rollbacks=rollbacks)
+        assert (GateName.COOLDOWN not in shut(situation(rules=rules, where=where))) is open_
+    shown = next(gate for gate in gates(situation(rules=rules, where=where)) if gate.name is GateName.COOLDOWN)
+    assert shown.reason == f"rolled back {waits // 24} d ago; cooldown {waits // 24} d"
+
+
+def test_the_cooldown_grows_as_the_policy_says() -> None:
+    assert policy(cooldown_backoff=1.0).cooldown_after(50) == 24 * HOUR
+    assert policy(cooldown_backoff=1.5).cooldown_after(3) == 54 * HOUR
+    assert policy(cooldown=timedelta(0)).cooldown_after(3) == timedelta(0)
+    assert policy(cooldown=timedelta(days=40)).cooldown_after(3) == timedelta(days=40)
+    where = standing(state(attempt=3), rolled_back_at=NOW, rollbacks=2)
+    assert decide(situation(where=where)).reasons == (
+        "cools down for 2 d after 2 rollbacks: until 2026-03-12 12:00 UTC (2 d to go)",
+    )
+
+
+@pytest.mark.parametrize(
     ("most", "rollbacks", "open_"),
     [(3, 2, True), (3, 3, False), (3, 4, False), (1, 1, False), (0, 0, True), (0, 1, False)],
 )
@@ -172,7 +195,7 @@ def test_after_too_many_rollbacks_only_a_human_restarts(most: int, rollbacks: in
     assert (decision.action is DecisionAction.ADVANCE) is open_
     assert decision.attention is not open_
     if not open_:
-        assert "only a human restarts it (rollout-bot resume checkout --reason …)" in decision.reasons[0]
+        assert "only a human restarts it (rollout-bot resume checkout --reason …)" in decision.reasons[-1]
 
 
 @pytest.mark.parametrize(("healthy", "reopened"), [(None, False), (-2 * HOUR, False), (HOUR, True)])

@@ -91,6 +91,7 @@ description: for people
 interval: 5m
 rollback_on_error: false
 cooldown: 2d
+cooldown_backoff: 1.5
 max_rollbacks: 0
 merge_on_approval: true
 analysis:
@@ -101,10 +102,13 @@ analysis:
   confirm_intervals: 1
 """
     text = MINIMAL.replace("source: recording", "source: recording\n  path: a.csv") + more
+    text = text.replace("duration: 24h", "duration: 24h\n    max_wait: 36h")
     policy = read_policy(text.encode(), "policy.yaml", sources=sources)
     assert policy.metrics == Metrics("recording", {"path": "a.csv"})
     assert policy.analysis == AnalysisSettings(0.999, 0.9, 7, 2, 1)
     assert (policy.interval, policy.cooldown) == (timedelta(minutes=5), timedelta(days=2))
+    assert policy.cooldown_backoff == 1.5
+    assert [each.max_wait for each in policy.stages] == [timedelta(hours=36), None]
     assert (policy.rollback_on_error, policy.max_rollbacks, policy.merge_on_approval) == (False, 0, True)
 
 
@@ -119,7 +123,7 @@ def test_rates_are_exact(written: str, fraction: float) -> None:
 RATE = "a rate above 0 and up to 100%, such as 0.5% or 0.005"
 CONFIDENCE = "a confidence from 50% to below 100%, such as 99% or 0.99"
 DURATION = "a whole number with its unit: 90s, 15m, 24h, 2d"
-STAGE_KEYS = "name, percentage, duration, max_error_rate, requires_approval"
+STAGE_KEYS = "name, percentage, duration, max_error_rate, requires_approval, max_wait"
 ZERO = "No amount of traffic can prove a rate of 0, and one failure would exceed it: allow a little, such as 0.01%"
 
 
@@ -277,6 +281,16 @@ ZERO = "No amount of traffic can prove a rate of 0, and one failure would exceed
             "rollout: checkout",
             "rollout: checkout\nanalysis: {confidence: 1%}",
             f"3:24: analysis.confidence: found '1%'; allowed: {CONFIDENCE}",
+        ),
+        (
+            "rollout: checkout",
+            "rollout: checkout\ncooldown_backoff: 0.5",
+            "3:19: cooldown_backoff: found 0.5; allowed: a number from 1 to 10",
+        ),
+        (
+            "duration: 24h",
+            "duration: 24h\n    max_wait: 60m",
+            "9:15: stages[0].max_wait: found 1h with a duration of 24h; allowed: at least the duration",
         ),
         ("source: recording", "source: ''", "4:11: metrics.source: found ''; allowed: a text that is not empty"),
         (

@@ -105,7 +105,7 @@ def test_defaults_are_those_of_the_models() -> None:
     }
     with_defaults = read_policy(yaml.safe_dump({**short, **written}).encode(), "f")
     assert with_defaults == read_policy(yaml.safe_dump(short).encode(), "f")
-    assert len(written) == 7
+    assert len(written) == 8
     assert len(written["analysis"]) == 5
 
 

@@ -5,6 +5,7 @@ Ticks run whole: real files, real decisions, real plans, over a forge in memory.
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,7 @@ LADDERS = st.lists(STAGES, min_size=1, max_size=6, unique_by=lambda each: each[0
 REQUESTS = st.sampled_from([ChangeKind.ADVANCE, ChangeKind.ROLL_BACK, ChangeKind.HOLD, ChangeKind.RESUME])
 
 
-def write_policy(ladder: list[tuple[int, int, bool]], *, rollback: bool, cooldown: int, most: int, merge: bool) -> str:
+def write_policy(ladder: list[tuple[int, int, bool]], **fields: object) -> str:
     stages = "".join(
         f"  - {{name: s{percentage}, percentage: {percentage}, duration: {hours}h, max_error_rate: 0.5%, "
         f"requires_approval: {str(owner).lower()}}}\n"
@@ -51,8 +52,7 @@ def write_policy(ladder: list[tuple[int, int, bool]], *, rollback: bool, cooldow
     )
     return (
         f"schema_version: 1\nrollout: {NAME}\nmetrics: {{source: recording, path: metrics.csv}}\n"
-        f"rollback_on_error: {str(rollback).lower()}\ncooldown: {cooldown}h\nmax_rollbacks: {most}\n"
-        f"merge_on_approval: {str(merge).lower()}\nstages:\n{stages}"
+        f"{''.join(f'{key}: {json.dumps(value)}{chr(10)}' for key, value in fields.items())}stages:\n{stages}"
     )
 
 
@@ -80,13 +80,18 @@ class Landed:
 class Rollout(RuleBasedStateMachine):
     @initialize(
         ladder=LADDERS,
-        rollback=st.sampled_from([True, True, True, False]),
-        cooldown=st.integers(0, 48),
-        most=st.integers(0, 3),
-        merge=st.booleans(),
+        fields=st.fixed_dictionaries(
+            {
+                "rollback_on_error": st.sampled_from([True, True, True, False]),
+                "cooldown": st.integers(0, 48).map("{}h".format),
+                "cooldown_backoff": st.sampled_from([1, 2, 3.5]),
+                "max_rollbacks": st.integers(0, 3),
+                "merge_on_approval": st.booleans(),
+            }
+        ),
     )
-    def begin(self, ladder: list[tuple[int, int, bool]], rollback: bool, cooldown: int, most: int, merge: bool) -> None:
-        text = write_policy(ladder, rollback=rollback, cooldown=cooldown, most=most, merge=merge)
+    def begin(self, ladder: list[tuple[int, int, bool]], fields: dict[str, object]) -> None:
+        text = write_policy(ladder, **fields)
         self.policy: Policy = read_policy(text.encode(), "policy.yaml")
         first = self.policy.stages[0]
         state = State(NAME, first.name, first.percentage, 1, 1, change(ChangeKind.START, None, by="init", at=BEGIN))
@@ -273,11 +278,11 @@ class Rollout(RuleBasedStateMachine):
         assert self.judged[commit.pull.head] is not Outcome.REGRESSED
         assert before.hold is None
         backs = [each for each in self.moves if each.after.percentage < each.before.percentage]
-        if backs and "cooldown" not in over:
-            assert commit.at - backs[-1].at >= self.policy.cooldown
         resumed = [n for n, each in enumerate(self.moves) if each.after.change.kind is ChangeKind.RESUME]
         since = self.moves[resumed[-1] + 1 :] if resumed else self.moves
         rollbacks = {each.after.generation for each in since if each.after.percentage < each.before.percentage}
+        if backs and "cooldown" not in over:
+            assert commit.at - backs[-1].at >= self.policy.cooldown_after(len(rollbacks))
         assert "attempts" in over or len(rollbacks) < max(1, self.policy.max_rollbacks)
 
     # One pass, and what it must have done

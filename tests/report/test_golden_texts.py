@@ -100,6 +100,7 @@ PULLS: dict[str, tuple[Situation, Request | None]] = {
     "advance-from-off": (off(), None),
     "rollback": (bad(), None),
     "rollback-once-too-often": (bad(max_rollbacks=1), None),
+    "rollback-again": (replace(bad(), standing=replace(bad().standing, rollbacks=1)), None),
     "rollback-asked-for": (unowned(), asks(ChangeKind.ROLL_BACK, "off")),
     "rollback-blind": (replace(unowned(), verdict=BLIND), asks(ChangeKind.ROLL_BACK)),
     "hold": (owned(), asks(ChangeKind.HOLD)),
@@ -158,6 +159,11 @@ def _refused() -> Situation:
     return replace(owned(), refusal=Refusal(3, "alice", NOW - HOUR))
 
 
+def stuck() -> Situation:
+    where = standing(state(HALF, generation=2), entered=-140 * HOUR)
+    return situation(where=where, verdict=replace(UNSURE, forecast=None, silent=26 * HOUR), **MEASURED_BY)
+
+
 RED = GateStatus(GateState.PENDING, "checkout: canary → half: waits for analysis")
 TICKS: dict[str, TickRecord] = {
     "opens": TickRecord(NOW, 0, (record(owned(), steps=done(OPEN, GATE), pull=pull(owned(), opened_at=NOW)),)),
@@ -187,6 +193,7 @@ TICKS: dict[str, TickRecord] = {
         NOW, 0, (record(situation(where=standing(state(), entered=-2 * HOUR), verdict=HEALTHY)),)
     ),
     "off": TickRecord(NOW, 0, (record(replace(off(), standing=replace(off().standing, rolled_back_at=NOW - HOUR))),)),
+    "stuck": TickRecord(NOW, 0, (record(stuck()),)),
     "other-pulls": TickRecord(NOW, 0, (record(owned()),), gates=done(GATE)),
     "nothing": TickRecord(NOW, 0, ()),
 }
@@ -197,7 +204,9 @@ def test_a_tick_reads_as_agreed(kind: str, golden: Golden) -> None:
     golden(f"tick-{kind}.txt", tick_text(TICKS[kind], width=160))
 
 
-@pytest.mark.parametrize("kind", ["waits-for-owner", "unsure", "blind", "broken", "off", "complete", "nothing"])
+@pytest.mark.parametrize(
+    "kind", ["waits-for-owner", "unsure", "stuck", "blind", "broken", "off", "complete", "nothing"]
+)
 def test_a_status_reads_as_agreed(kind: str, golden: Golden) -> None:
     golden(f"status-{kind}.txt", status_text(TICKS[kind], width=160))
 

@@ -147,6 +147,12 @@ def test_a_decision_that_calls_somebody_is_a_warning() -> None:
     calls = replace(here, decision=replace(here.decision, attention=True, reasons=("too many rollbacks",)))
     (found,) = remarks(TickRecord(NOW, 0, (calls,)))
     assert found[:3] == ("warning", "checkout: canary 10 % needs somebody", "too many rollbacks")
+    assert calls.situation is not None
+    blind = replace(calls, situation=replace(calls.situation, verdict=TICKS_BLIND))
+    assert [each.title.split(" % ")[1] for each in remarks(TickRecord(NOW, 0, (blind,)))] == [
+        "cannot be judged",
+        "needs somebody",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BOT = "rollout-bot"
 
-CANARY = Stage("canary", 10, 24 * HOUR, 0.005, requires_approval=False)
+CANARY = Stage("canary", 10, 24 * HOUR, 0.005, requires_approval=False, max_wait=7 * 24 * HOUR)
 HALF = Stage("half", 50, 48 * HOUR, 0.003, requires_approval=True)
 MOST = Stage("most", 75, 24 * HOUR, 0.002, requires_approval=False)
 

@@ -1,0 +1,39 @@
+"""What asks for a human although nothing is wrong enough to move: waiting without end, and silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from rollout_bot.core.policy import OFF
+from rollout_bot.core.situation import Situation
+from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.wording import duration
+
+SILENCE = timedelta(days=1)
+"""Nights have no traffic everywhere; a whole day without a request is no night."""
+
+
+def calls(situation: Situation) -> Iterator[str]:
+    """Why somebody has to look, a sentence each. A rollout that a human holds waits for that human anyway."""
+    if situation.stage == OFF or situation.state.hold is not None:
+        return
+    verdict, stage = situation.verdict, situation.stage
+    if verdict.silent >= SILENCE:
+        yield f"no requests for {duration(verdict.silent)}: does {stage.name} still serve?"
+    waited = situation.now - situation.standing.entered_at
+    last = situation.policy.above(stage) is None
+    if not last and verdict.outcome is not Outcome.HEALTHY and waited >= stage.patience:
+        longest = duration(stage.patience)
+        yield f"no healthy verdict in {duration(waited)}; max_wait is {longest}. {_ways_out(situation)}"
+
+
+def _ways_out(situation: Situation) -> str:
+    name = situation.policy.rollout
+    proof = "a laxer max_error_rate or more traffic"
+    if situation.verdict.outcome is Outcome.UNAVAILABLE:
+        proof = "metrics that can be read again"
+    return (
+        f"The ways out: {proof}; rollout-bot advance {name} --reason …, for an owner to approve; "
+        f"or rollout-bot rollback {name} --reason …"
+    )
