@@ -213,7 +213,7 @@ class Evaluator:
     def evaluate(self, snapshot: Snapshot, rollout: str, request: Request | None = None) -> Evaluation:
         """Reads, measures, judges and decides. Raises CannotEvaluate if even a rollback could not be written."""
         files = read_files(snapshot, rollout)
-        source, problems = self._source(files)
+        source, problems = (None, files.problems) if files.problems else self.source(files.policy)
         situation = Situation(
             policy=files.policy,
             standing=files.standing,
@@ -227,20 +227,18 @@ class Evaluator:
         )
         return Evaluation(situation, decide(situation, request), problems, files.notes)
 
-    def _source(self, files: Files) -> tuple[Source | None, tuple[str, ...]]:
-        if files.problems:
-            return None, files.problems
-        metrics = files.policy.metrics
+    def source(self, policy: Policy) -> tuple[Source | None, tuple[str, ...]]:
+        """What measures a rollout, or why nothing can."""
+        metrics = policy.metrics
         kind = source_type(metrics.source)
+        path = policy_path(policy.rollout)
         try:
             settings = expand(metrics.settings, kind.schema, self.environment, ("metrics",))
         except NotSet as error:
-            path = policy_path(files.policy.rollout)
             return None, tuple(f"{path}: {line}" for line in str(error).splitlines())
         try:
             return kind(settings, Surroundings(self.root)), ()
         except Exception as error:  # noqa: BLE001 - a source may come from anybody; a human must still get down
-            path = policy_path(files.policy.rollout)
             return None, (f"{path}: metrics source {metrics.source!r} cannot be set up ({type(error).__name__})",)
 
     def _verdict(self, files: Files, source: Source | None, problems: tuple[str, ...]) -> Verdict:
@@ -253,7 +251,7 @@ class Evaluator:
         before = -(-HISTORY // policy.interval) * policy.interval
         window = Window(since - before, self.now, policy.interval)
         return analyse(
-            _measure(source, window) if source else Unmeasured(problems[0]),
+            measure(source, window) if source else Unmeasured(problems[0]),
             limit=stage.max_error_rate,
             since=since,
             now=self.now,
@@ -272,7 +270,8 @@ def _refusal(snapshot: Snapshot, files: Files) -> Refusal | None:
     return refusal(snapshot, state.rollout, branch, snapshot.history.get(policy_path(state.rollout), ()))
 
 
-def _measure(source: Source, window: Window) -> Measurement | Unmeasured:
+def measure(source: Source, window: Window) -> Measurement | Unmeasured:
+    """What a source delivers. One that fails, or delivers something else, has measured nothing."""
     try:
         found = source.samples(window)
     except Exception as error:  # noqa: BLE001 - a source may come from anybody; its fault must not stop a tick

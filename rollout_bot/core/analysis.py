@@ -48,12 +48,17 @@ def analyse(
         else:
             course.sample(entry)
     verdict = _figures(course, times, measurement.notes)
-    if now - max(times.newest or since, since) > _LATE * interval:
+    if is_late(times.newest, since, now, interval):
         late = reasons.late(times.newest, since, now, _LATE * interval)
         blind = reasons.blind(course) if course.blind else ()
         return replace(verdict, outcome=Outcome.UNAVAILABLE, reasons=(late, *blind), healthy_since=None)
     stretch = _total(times, verdict.regressing_since or since)
     return replace(verdict, reasons=reasons.explain(verdict, course, since, stretch))
+
+
+def is_late(newest: datetime | None, since: datetime, now: datetime, interval: timedelta) -> bool:
+    """Whether evidence since `since` whose newest interval ended at `newest` says nothing about now."""
+    return now - max(newest or since, since) > _LATE * interval
 
 
 def wilson(rate: Rate, noise: float) -> tuple[float, float] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,19 +32,21 @@ def timeline(measurement: Measurement, *, since: datetime, now: datetime, interv
     Counts that cannot be true become gaps. So do holes that the source left without a word, if an interval would have
     fitted in. Intervals that overlap or go back would count requests twice: then nothing is believed.
     """
-    entries = tuple(_checked(entry) for entry in measurement.intervals if entry.end <= now)
-    disorder = _disorder(entries)
-    if disorder:
-        return Unmeasured(disorder)
+    entries = tuple(checked(entry for entry in measurement.intervals if entry.end <= now))
+    fault = disorder(entries)
+    if fault:
+        return Unmeasured(fault)
     history = tuple(counts for entry in entries if entry.end <= since and (counts := _service(entry)) is not None)
     ends = [entry.end for entry in entries if isinstance(entry, Sample)]
-    stage = tuple(_joined(_filled(_of_stage(entries, since, interval), since, interval)))
+    stage = tuple(_joined(filled(_of_stage(entries, since, interval), since, interval)))
     return Timeline(history, stage, ends[-1] if ends else None)
 
 
-def _checked(entry: Sample | Gap) -> Sample | Gap:
-    fault = _fault(entry.enforced) if isinstance(entry, Sample) else None
-    return Gap(entry.start, entry.end, fault) if fault else entry
+def checked(entries: Iterable[Sample | Gap]) -> Iterator[Sample | Gap]:
+    """The entries, with a gap for each whose counts cannot be true."""
+    for entry in entries:
+        fault = _fault(entry.enforced) if isinstance(entry, Sample) else None
+        yield Gap(entry.start, entry.end, fault) if fault else entry
 
 
 def _fault(counts: Counts) -> str | None:
@@ -53,7 +55,8 @@ def _fault(counts: Counts) -> str | None:
     return counts.fault()
 
 
-def _disorder(entries: Sequence[Sample | Gap]) -> str | None:
+def disorder(entries: Sequence[Sample | Gap]) -> str | None:
+    """Why entries are not in order of time, without overlap; None if they are."""
     previous: datetime | None = None
     for entry in entries:
         if entry.end <= entry.start:
@@ -85,7 +88,8 @@ def _of_stage(entries: Sequence[Sample | Gap], since: datetime, interval: timede
             yield replace(entry, start=since)
 
 
-def _filled(entries: Iterator[Sample | Gap], since: datetime, interval: timedelta) -> Iterator[Sample | Gap]:
+def filled(entries: Iterable[Sample | Gap], since: datetime, interval: timedelta) -> Iterator[Sample | Gap]:
+    """The entries after `since`, with a gap for each hole between them in which an interval would have fitted."""
     previous = since
     for entry in entries:
         if entry.start - previous >= interval:

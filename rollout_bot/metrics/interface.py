@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,6 +36,12 @@ class Source(ABC):
 
     schema: ClassVar[Mapping[str, object]]
 
+    chunk: ClassVar[timedelta | None] = timedelta(days=1)
+    """How much of a long past to ask for at once; None for a source that is best read whole, at no cost."""
+
+    delay: timedelta = timedelta(0)
+    """How long after its end an interval is delivered."""
+
     @abstractmethod
     def __init__(self, settings: Mapping[str, object], surroundings: Surroundings) -> None:
         """`settings` have passed `schema` and `faults` and have their environment expanded."""
@@ -61,6 +68,10 @@ class Source(ABC):
     def faults(cls, settings: Mapping[str, object]) -> Iterator[Fault]:  # noqa: ARG003
         """What the schema cannot see, such as a query that does not parse; paths start below `metrics`."""
         return iter(())
+
+    def extent(self, interval: timedelta) -> tuple[datetime, datetime] | None:  # noqa: ARG002
+        """Start of the first interval and end of the last that there are; None for "as far back as it remembers"."""
+        return None
 
     def queries(self) -> Mapping[str, str]:
         """What is asked for the counts, by name, to be frozen with the evidence. Never an address or a credential."""

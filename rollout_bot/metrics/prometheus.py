@@ -71,7 +71,7 @@ class Prometheus(Source):
         self._access = connection.access(settings, surroundings, "address")
         self._enforced = _queries(settings)
         self._baseline = _queries(settings.get(BASELINE, {}))
-        self._delay = parse_duration(str(settings.get("scrape_delay", "1m")))
+        self.delay = parse_duration(str(settings.get("scrape_delay", "1m")))
         self._absent_is_zero = settings.get("failed_absent", "zero") == "zero"
         self._deduplicates = settings.get("duplicates", "refuse") == "deduplicate"
         label = settings.get("replica_label")
@@ -94,7 +94,7 @@ class Prometheus(Source):
         return {**self._enforced, **named(self._baseline)}
 
     def samples(self, window: Window) -> Measurement | Unmeasured:
-        grid = Grid.complete(window, self._delay)
+        grid = Grid.complete(window, self.delay)
         if not grid.count:
             return Measurement((), with_baseline=bool(self._baseline))
         questions = Questions(Client(self._access), grid, self._replica_label, deduplicates=self._deduplicates)
@@ -104,7 +104,7 @@ class Prometheus(Source):
         return together(enforced, self._cohort(questions, self._baseline), window.interval)
 
     def readings(self, queries: Mapping[str, str], window: Window) -> Mapping[str, Readings | Unmeasured]:
-        grid = Grid.complete(window, self._delay)
+        grid = Grid.complete(window, self.delay)
         if not grid.count:
             return dict.fromkeys(queries, Readings(()))
         questions = Questions(Client(self._access), grid)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 
 from rollout_bot.core.policy import Fault
@@ -42,6 +44,8 @@ class Recording(Source):
         "dependentRequired": {"total": ["failed"], "failed": ["total"], BASELINE: ["total"]},
         "additionalProperties": False,
     }
+
+    chunk: ClassVar[timedelta | None] = None
 
     def __init__(self, settings: Mapping[str, object], surroundings: Surroundings) -> None:
         self._name = str(settings["path"])
@@ -93,6 +97,25 @@ class Recording(Source):
         except Malformed as error:
             return dict.fromkeys(queries, Unmeasured(str(error)))
         return {name: _values(table, column, window) for name, column in queries.items()}
+
+    def extent(self, interval: timedelta) -> tuple[datetime, datetime] | None:
+        """From the first row, or the first sample of the counters, to the last; None where there is none."""
+        try:
+            times = list(self._times(interval))
+        except Malformed:
+            return None
+        return (min(times), max(times)) if times else None
+
+    def _times(self, interval: timedelta) -> Iterator[datetime]:
+        content = self._content()
+        if not self._enforced:
+            for row in read(content, self._name, interval).rows:
+                yield from (row.time - interval, row.time)
+            return
+        from rollout_bot.metrics.exposition import read_series
+
+        for series in read_series(content, self._name, self._enforced, until=math.inf)["total"]:
+            yield from (datetime.fromtimestamp(time, UTC) for time, _ in series.samples)
 
     def _content(self) -> str:
         try:

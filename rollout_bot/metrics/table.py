@@ -16,6 +16,7 @@ from rollout_bot.metrics.intervals import merged
 
 HEADER = ("time", "total", "failed")
 BASELINE = ("baseline_total", "baseline_failed")
+HOLE = "no row for this time"
 
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -129,7 +130,7 @@ def _intervals(rows: Iterable[Row], window: Window) -> Iterator[Sample | Gap]:
         start = row.time - window.interval
         # Less than an interval is what a row that began before the window left over.
         if start - reached >= window.interval:
-            yield Gap(reached, start, "no row for this time")
+            yield Gap(reached, start, HOLE)
         baseline = row.baseline if row.baseline and not row.baseline.fault() else None
         if fault := row.enforced.fault():
             yield Gap(start, row.time, f"{row.place}: {fault}", baseline)

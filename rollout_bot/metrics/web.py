@@ -79,7 +79,7 @@ class Web(Source):
         self._starts = settings.get("time_is", "end") == "start"
         parameters = settings.get("parameters", {})
         self._parameters: Mapping[str, str] = parameters if isinstance(parameters, dict) else {}
-        self._delay = parse_duration(str(settings.get("scrape_delay", "1m")))
+        self.delay = parse_duration(str(settings.get("scrape_delay", "1m")))
 
     @classmethod
     def faults(cls, settings: Mapping[str, object]) -> Iterator[Fault]:
@@ -105,7 +105,7 @@ class Web(Source):
             rows.sort(key=lambda row: row.time)
             check_order(rows, window.interval)
             table = Table(tuple(rows), COLUMNS if self._baseline else ())
-            return measurement(table, window, window.end - self._delay)
+            return measurement(table, window, window.end - self.delay)
         except (ExchangeFailed, Malformed) as error:
             return Unmeasured(str(error))
 
@@ -116,7 +116,7 @@ class Web(Source):
         except (ExchangeFailed, Malformed) as error:
             return dict.fromkeys(queries, Unmeasured(str(error)))
         rows.sort(key=lambda row: row[0])
-        latest = window.end - self._delay
+        latest = window.end - self.delay
         inside = [row for row in rows if row[0] - window.interval >= window.start and row[0] <= latest]
         return {name: _values(query, inside) for name, query in queries.items()}
 
