@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rollout_bot.core.analysis import analyse
 from rollout_bot.core.decision import Decision, Request, decide
-from rollout_bot.core.history import Entry, MetricsEntry, Standing, Unlawful, stand
+from rollout_bot.core.history import Entry, MetricsEntry, Standing, Transition, Unlawful, stand, transitions
 from rollout_bot.core.plan import refusal
 from rollout_bot.core.policy import OFF, Fault, Metrics, Policy
 from rollout_bot.core.repository import Revision, Snapshot, approval_path, branch_name, policy_path, state_path
@@ -146,6 +146,11 @@ def committed_states(snapshot: Snapshot, rollout: str) -> tuple[State | None, St
     if isinstance(standing, Unlawful):
         return None, standing.lawful
     return standing.state, standing.state
+
+
+def changes(snapshot: Snapshot, rollout: str) -> tuple[Transition, ...]:
+    """The lawful changes of a rollout since it was begun, newest first, as far back as the forge tells."""
+    return transitions(tuple(_entry(each, rollout) for each in snapshot.history.get(state_path(rollout), ())))
 
 
 def _stand(snapshot: Snapshot, rollout: str) -> Standing | Unlawful:

@@ -98,7 +98,7 @@ class Tick:
             pending = conflicts
             look = self._look(pending, None)
         chosen = tuple(done[name] for name in sorted(done) if self.only is None or name in self.only)
-        return TickRecord(self.evaluator.now, self.forge.requests, chosen, tuple(gates), self.dry_run)
+        return TickRecord(self.evaluator.now, self.forge.requests, chosen, tuple(gates), self.dry_run, look.snapshot)
 
     def verify(self, number: int) -> tuple[PullRequest, GateStatus, tuple[str, ...]]:
         """Judges one open pull request and posts its status. Answers it, the status, and all that is wrong with files.

@@ -15,7 +15,7 @@ from rollout_bot.commands.common import (
     evaluator,
     now_of,
 )
-from rollout_bot.commands.tick import exit_code, show
+from rollout_bot.commands.tick import exit_code, follow_up, show
 from rollout_bot.commands.where import add_forge, open_forge, person
 from rollout_bot.core.state import ChangeKind
 
@@ -78,6 +78,8 @@ def run(options: argparse.Namespace, kind: ChangeKind) -> int:
     now = now_of(options)
     request = Request(kind, person(options), options.reason, getattr(options, "to", None))
     only = frozenset((options.rollout,))
-    record = Tick(open_forge(options, now), evaluator(options, now), only, options.dry_run).run(request)
+    forge = open_forge(options, now)
+    record = Tick(forge, evaluator(options, now), only, options.dry_run).run(request)
     show(record, options)
+    follow_up(record, forge, options)
     return exit_code(record)

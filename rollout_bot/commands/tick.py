@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rollout_bot.commands.common import (
@@ -29,6 +31,7 @@ from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
     from rollout_bot.core.record import TickRecord
+    from rollout_bot.forge.interface import Forge
     from rollout_bot.tick import Progress
 
 T = TypeVar("T")
@@ -39,9 +42,11 @@ examples:
   rollout-bot tick checkout --dry-run                what would be done for one of them
   rollout-bot tick --format json | jq '.rollouts[] | {rollout, decision}'
   rollout-bot tick --every 60s --for 14m             keeps watching between two schedules
+  rollout-bot tick --metrics-file /var/lib/node_exporter/textfile_collector/rollouts.prom
   rollout-bot tick --now 2026-11-23T09:15:00Z        as of another time, for reproducible runs
 
 A tick keeps nothing between runs: two at once, one killed or one repeated lead to the same end.
+Metrics about the rollouts are pushed to the Pushgateway at $PUSHGATEWAY_URL, where that is set.
 """
 
 _PROGRESS_FROM = 20
@@ -57,6 +62,12 @@ def add(commands: Subparsers) -> None:
     add_now(parser)
     parser.add_argument("--every", type=duration, metavar="TIME", help="tick again and again, at this distance: 60s")
     parser.add_argument("--for", dest="span", type=duration, metavar="TIME", help="how long, with --every: 14m")
+    parser.add_argument(
+        "--metrics-file",
+        type=Path,
+        metavar="PATH",
+        help="write metrics about the rollouts there, for node_exporter (default: $ROLLOUT_BOT_METRICS_FILE)",
+    )
     add_dry_run(parser)
     add_format(parser)
 
@@ -106,11 +117,22 @@ def _once(options: argparse.Namespace) -> int:
 
     now = now_of(options)
     only = frozenset(options.rollouts) or None
+    forge = open_forge(options, now)
     with _progress() as progress:
-        tick = Tick(open_forge(options, now), evaluator(options, now), only, options.dry_run, progress)
-        record = tick.run()
+        record = Tick(forge, evaluator(options, now), only, options.dry_run, progress).run()
     show(record, options)
+    follow_up(record, forge, options)
     return exit_code(record)
+
+
+def follow_up(record: TickRecord, forge: Forge, options: argparse.Namespace) -> None:
+    """Hands the record to whoever is configured to hear of it; what goes wrong there is told, and changes nothing."""
+    from rollout_bot.leaves import after
+
+    # A person's request is about one rollout, and has neither option.
+    file, every = getattr(options, "metrics_file", None), getattr(options, "rollouts", None) == []
+    for line in after(record, forge, os.environ, file=file, every=every):
+        print(f"rollout-bot: {one_line(line)}", file=sys.stderr)
 
 
 def show(record: TickRecord, options: argparse.Namespace) -> None:

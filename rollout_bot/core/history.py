@@ -65,12 +65,43 @@ class Unlawful:
     commit: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A lawful change: the state that it led to, and the commit that brought it to the base branch, `at` that time."""
+
+    state: State
+    at: datetime
+    commit: str
+
+
+def transitions(entries: Sequence[Entry]) -> tuple[Transition, ...]:
+    """What the history tells since the file was last created, newest first as it is given.
+
+    A state that was put back after something else is no change of its own.
+    """
+    chain, _ = _chain(entries)
+    found: dict[int, Transition] = {}
+    for link in chain:
+        found.setdefault(link.state.generation, Transition(link.state, link.entry.merged_at, link.entry.commit))
+    return tuple(found.values())[::-1]
+
+
 def stand(entries: Sequence[Entry], metrics: Sequence[MetricsEntry] = ()) -> Standing | Unlawful:
     """Reads both histories, newest first.
 
     The oldest readable state is taken as it is; each later one must follow from the one before. The first lawful one
     after others counts as entered anew: nobody knows what was enforced in between.
     """
+    chain, broken = _chain(entries)
+    if not chain:
+        return Unlawful(broken)
+    if broken:
+        return Unlawful(broken, chain[-1].state, chain[-1].entry.commit)
+    return _standing(chain[::-1], metrics)
+
+
+def _chain(entries: Sequence[Entry]) -> tuple[list[_Link], str]:
+    """The lawful states, oldest first, and why the newest entry is none; empty if it is."""
     chain: list[_Link] = []
     broken = "there is no state"
     for entry in reversed(list(_life(entries))):
@@ -79,11 +110,7 @@ def stand(entries: Sequence[Entry], metrics: Sequence[MetricsEntry] = ()) -> Sta
             continue
         if not chain or broken_before or entry.state != chain[-1].state:
             chain.append(_Link(entry.state, entry, anew=bool(broken_before)))
-    if not chain:
-        return Unlawful(broken)
-    if broken:
-        return Unlawful(broken, chain[-1].state, chain[-1].entry.commit)
-    return _standing(chain[::-1], metrics)
+    return chain, broken
 
 
 def _break(chain: Sequence[_Link], entry: Entry) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rollout_bot.core.actions import Action, MergePull
 from rollout_bot.core.decision import Decision
-from rollout_bot.core.repository import PullRequest
+from rollout_bot.core.repository import GateState, PullRequest, PullState, Snapshot
 from rollout_bot.core.situation import Situation
 
 
@@ -48,13 +48,30 @@ class RolloutRecord:
         """Whether this tick moved the base branch for this rollout."""
         return any(isinstance(step.action, MergePull) and step.changed for step in self.steps)
 
+    @property
+    def waits_for_owner(self) -> bool:
+        """Whether a green pull request of the bot's waits for a code owner, and for nothing else."""
+        pull = self.pull
+        if pull is None or pull.state is not PullState.OPEN or pull.owners_approved:
+            return False
+        return pull.gate is None or pull.gate.state is GateState.SUCCESS
+
 
 @dataclass(frozen=True, slots=True)
 class TickRecord:
-    """`requests` is what the tick spent on the forge; `gates` are the steps for other people's pull requests."""
+    """`requests` is what the tick spent on the forge; `gates` are the steps for other people's pull requests.
+
+    `snapshot` is what was looked at last, before the steps.
+    """
 
     now: datetime
     requests: int
     rollouts: tuple[RolloutRecord, ...]
     gates: tuple[Step, ...] = ()
     dry_run: bool = False
+    snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def merged(self) -> bool:
+        """Whether this tick moved the base branch."""
+        return any(each.merged for each in self.rollouts)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rollout_bot.core.decision import Decision
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import ROOT, GateState, PullState, policy_path
+from rollout_bot.core.repository import ROOT, policy_path
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import duration
@@ -41,14 +41,6 @@ def problem_remarks(problems: Iterable[str]) -> list[Annotation]:
     return list(_files("rollout-bot", "error", "this cannot be merged", problems))
 
 
-def waits_for_owner(record: RolloutRecord) -> bool:
-    """Whether a green pull request of the bot's waits for a code owner, and for nothing else."""
-    pull = record.pull
-    if pull is None or pull.state is not PullState.OPEN or pull.owners_approved:
-        return False
-    return pull.gate is None or pull.gate.state is GateState.SUCCESS
-
-
 def needs_attention(record: RolloutRecord) -> bool:
     """Whether there is anything to remark upon."""
     return any(True for _ in _of(record))
@@ -60,7 +52,7 @@ def _of(record: RolloutRecord) -> Iterator[Annotation]:
     yield from (_failed(name, step) for step in record.steps if step.error is not None)
     if record.situation is not None and record.decision is not None:
         yield from _judged(record, record.situation, record.decision)
-    if waits_for_owner(record) and record.pull is not None and record.situation is not None:
+    if record.waits_for_owner and record.pull is not None and record.situation is not None:
         waited = duration(record.situation.now - record.pull.opened_at)
         text = f"#{record.pull.number} ({record.pull.title}) has waited for a code owner for {waited}"
         yield _remark("warning", f"{name}: approval pending", text)

@@ -10,7 +10,7 @@ from rollout_bot.core.repository import GateState, PullRequest, PullState
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent
-from rollout_bot.report.annotations import needs_attention, waits_for_owner
+from rollout_bot.report.annotations import needs_attention
 from rollout_bot.report.markdown import escape, table
 from rollout_bot.report.terminal import describe, next_step
 
@@ -91,7 +91,7 @@ def _list(title: str, lines: Iterable[str]) -> Iterator[str]:
 def _next(record: RolloutRecord, tick: TickRecord) -> str:
     """As in a terminal, but for commands that are for a forge on one's own machine."""
     pull = record.pull
-    if pull is not None and waits_for_owner(record) and not record.failed and not tick.dry_run:
+    if pull is not None and record.waits_for_owner and not record.failed and not tick.dry_run:
         waited = duration(tick.now - pull.opened_at)
         return f"#{pull.number} ({pull.title}) has waited for the approval of a code owner for {waited}"
     if pull is not None and _mergeable(pull) and not record.failed and not tick.dry_run:

@@ -15,7 +15,7 @@ from test_golden_texts import MERGE, OPEN, RED, TICKS, bad, done, owned, pull, r
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import PullState
 from rollout_bot.core.verdict import Outcome, Verdict
-from rollout_bot.report.annotations import Annotation, needs_attention, problem_remarks, remarks, waits_for_owner
+from rollout_bot.report.annotations import Annotation, needs_attention, problem_remarks, remarks
 from rollout_bot.report.outputs import outputs
 from rollout_bot.report.summary import summary
 
@@ -120,12 +120,12 @@ def test_an_approval_that_is_waited_for_is_a_warning() -> None:
 
 
 def test_only_an_open_green_pull_request_waits_for_an_owner() -> None:
-    assert waits_for_owner(record(owned(), pull=pull(owned())))
-    assert waits_for_owner(record(owned(), pull=pull(owned(), gate=None)))
-    assert not waits_for_owner(record(owned()))
-    assert not waits_for_owner(record(owned(), pull=pull(owned(), gate=RED)))
-    assert not waits_for_owner(record(owned(), pull=pull(owned(), owners_approved=True)))
-    assert not waits_for_owner(record(owned(), pull=pull(owned(), state=PullState.MERGED)))
+    assert record(owned(), pull=pull(owned())).waits_for_owner
+    assert record(owned(), pull=pull(owned(), gate=None)).waits_for_owner
+    assert not record(owned()).waits_for_owner
+    assert not record(owned(), pull=pull(owned(), gate=RED)).waits_for_owner
+    assert not record(owned(), pull=pull(owned(), owners_approved=True)).waits_for_owner
+    assert not record(owned(), pull=pull(owned(), state=PullState.MERGED)).waits_for_owner
 
 
 def test_bugs_markers_and_refusals() -> None:

@@ -21,7 +21,7 @@ def serving(answer: Answer) -> Iterator[str]:
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
-        do_POST = do_GET  # noqa: N815 - the library's name
+        do_POST = do_PUT = do_GET  # noqa: N815 - the library's names
 
         def log_message(self, *_: object) -> None:
             """Tests print nothing."""

@@ -37,7 +37,7 @@ HOSTILE = [
 STUB = f"""\
 #!{sys.executable}
 import json, os, sys
-names = ("PROMETHEUS_URL", "GITHUB_TOKEN")
+names = ("PROMETHEUS_URL", "PUSHGATEWAY_URL", "GITHUB_TOKEN")
 given = {{name: os.environ[name] for name in names if name in os.environ}}
 print(json.dumps([sys.argv[1:], given]))
 sys.exit(int(os.environ.get("STUB_CODE", "0")))
@@ -112,10 +112,10 @@ def test_no_other_command_is_run(runner: StubRunner, text: str) -> None:
 
 
 def test_the_token_is_masked_and_handed_on(runner: StubRunner) -> None:
-    done = call(runner, github_token="ghs_x", prometheus_url="https://p")
+    done = call(runner, github_token="ghs_x", prometheus_url="https://p", pushgateway_url="https://g")
     assert done.stdout.splitlines()[0] == "::add-mask::ghs_x"
     given = json.loads(done.stdout.splitlines()[-1])[1]
-    assert given == {"PROMETHEUS_URL": "https://p", "GITHUB_TOKEN": "ghs_x"}
+    assert given == {"PROMETHEUS_URL": "https://p", "PUSHGATEWAY_URL": "https://g", "GITHUB_TOKEN": "ghs_x"}
 
 
 def test_an_empty_address_hides_none_that_the_job_has(runner: StubRunner) -> None:

@@ -1,0 +1,1 @@
+"""Where the metrics about the rollouts go."""
