@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from enum import StrEnum
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.windows import WEEKDAYS
 from rollout_bot.core.wording import amount, duration, moment
 
 
@@ -20,32 +22,42 @@ class GateName(StrEnum):
     ANALYSIS = "analysis"
     COOLDOWN = "cooldown"
     ATTEMPTS = "attempts"
+    WINDOW = "window"
     REFUSAL = "refusal"
 
 
-OVERRIDABLE = (GateName.DURATION, GateName.ANALYSIS, GateName.COOLDOWN, GateName.ATTEMPTS)
+OVERRIDABLE = (GateName.DURATION, GateName.ANALYSIS, GateName.COOLDOWN, GateName.ATTEMPTS, GateName.WINDOW)
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`until` is when it opens by itself, if time is all it waits for."""
+    """`until` is when it opens by itself, if time is all it waits for; one that is `stuck` asks for somebody."""
 
     name: GateName
     passed: bool
     reason: str
     until: datetime | None = None
+    stuck: bool = False
 
 
 def gates(situation: Situation) -> tuple[Gate, ...]:
-    """Every condition for entering the next stage but the approval, passed or not."""
+    """Every condition for entering the next stage but the approval, passed or not; what the policy lacks is none."""
     return (
         hold_gate(situation),
         duration_gate(situation),
         _analysis_gate(situation),
         _cooldown_gate(situation),
         _attempts_gate(situation),
+        *_window_gate(situation),
         _refusal_gate(situation),
     )
+
+
+def opens_at(situation: Situation, conditions: Iterable[Gate]) -> datetime | None:
+    """When the last gate that is shut opens, inside the window; None if none is, or time is not all that is missing."""
+    moments = [gate.until for gate in conditions if not gate.passed]
+    known = [each for each in moments if each is not None]
+    return situation.policy.opening(max(known)) if known and len(known) == len(moments) else None
 
 
 def hold_gate(situation: Situation) -> Gate:
@@ -103,9 +115,22 @@ def _attempts_gate(situation: Situation) -> Gate:
     if rollbacks < max(1, most):
         return Gate(GateName.ATTEMPTS, True, f"{rollbacks} of at most {most} rollbacks")
     resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
-    return Gate(
-        GateName.ATTEMPTS, False, f"rolled back {amount(rollbacks, 'time')}: only a human restarts it ({resume})"
-    )
+    reason = f"rolled back {amount(rollbacks, 'time')}: only a human restarts it ({resume})"
+    return Gate(GateName.ATTEMPTS, False, reason, stuck=True)
+
+
+def _window_gate(situation: Situation) -> Iterator[Gate]:
+    window, now = situation.policy.window, situation.now
+    if window is None:
+        return
+    local = now.astimezone(window.clock)
+    here = f"{WEEKDAYS[local.weekday()]} {local:%H:%M} in {window.zone}"
+    opens = window.opens_at(now)
+    if opens is None:
+        reason = f"outside of the window ({here}), and it does not open within a year: all is excluded in policy.yaml"
+        yield Gate(GateName.WINDOW, False, reason, stuck=True)
+        return
+    yield _until(GateName.WINDOW, opens, now, f"inside the window: {here}", f"outside of the window ({here}): waits")
 
 
 def _refusal_gate(situation: Situation) -> Gate:

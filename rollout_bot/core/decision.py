@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from rollout_bot.core import attention
-from rollout_bot.core.conditions import OVERRIDABLE, Gate, GateName, duration_gate, gates, hold_gate
+from rollout_bot.core.conditions import OVERRIDABLE, Gate, GateName, duration_gate, gates, hold_gate, opens_at
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import (
@@ -57,7 +57,8 @@ class Proposal:
 class Decision:
     """`to` is the stage to enter; `refused` says that a human's request cannot be met, for the reasons given.
 
-    `calls` are those of the reasons for which somebody has to look.
+    `calls` are those of the reasons for which somebody has to look. `opens_at` is when the next stage can be entered,
+    if time is all that is missing.
     """
 
     action: DecisionAction
@@ -68,18 +69,12 @@ class Decision:
     attention: bool = False
     refused: bool = False
     calls: tuple[str, ...] = ()
+    opens_at: datetime | None = None
 
     @property
     def waits(self) -> tuple[Gate, ...]:
         """The gates that are shut."""
         return tuple(gate for gate in self.gates if not gate.passed)
-
-    @property
-    def opens_at(self) -> datetime | None:
-        """When the last gate opens, if time is all that is missing."""
-        moments = [gate.until for gate in self.waits]
-        known = [each for each in moments if each is not None]
-        return max(known) if known and len(known) == len(moments) else None
 
 
 def decide(situation: Situation, request: Request | None = None) -> Decision:
@@ -104,9 +99,10 @@ def decide(situation: Situation, request: Request | None = None) -> Decision:
     shut = tuple(gate for gate in conditions if not gate.passed)
     if shut:
         calls = tuple(attention.calls(situation))
-        loud = verdict.outcome is Outcome.SHARED or any(gate.name is GateName.ATTEMPTS for gate in shut) or bool(calls)
+        loud = verdict.outcome is Outcome.SHARED or any(gate.stuck for gate in shut) or bool(calls)
         reasons = (*(gate.reason for gate in shut), *calls)
-        return Decision(DecisionAction.HOLD, reasons, above, conditions, attention=loud, calls=calls)
+        at = opens_at(situation, shut)
+        return Decision(DecisionAction.HOLD, reasons, above, conditions, attention=loud, calls=calls, opens_at=at)
     return _advance(situation, above, f"{stage.name} is healthy: {verdict.reasons[0]}", situation.actor, None)
 
 
@@ -115,7 +111,8 @@ def _at_the_top(situation: Situation) -> Decision:
     shut, calls = duration_gate(situation), tuple(attention.calls(situation))
     loud = bool(calls)
     if not shut.passed:
-        return Decision(DecisionAction.HOLD, (shut.reason, *calls), gates=(shut,), attention=loud, calls=calls)
+        reasons = (shut.reason, *calls)
+        return Decision(DecisionAction.HOLD, reasons, None, (shut,), attention=loud, calls=calls, opens_at=shut.until)
     done = f"{stage.name} ({stage.percentage} %) is the last stage; it stays watched"
     reasons = (done, f"{verdict.outcome}: {verdict.reasons[0]}", *calls)
     return Decision(DecisionAction.COMPLETE, reasons, attention=loud, calls=calls)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rollout_bot.core.conditions import Gate, GateName, gates
+from rollout_bot.core.conditions import Gate, GateName, gates, opens_at
 from rollout_bot.core.decision import Proposal
 from rollout_bot.core.history import unlinked
 from rollout_bot.core.policy import Policy
@@ -14,6 +14,7 @@ from rollout_bot.core.repository import GateState, GateStatus
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, ChangeKind, State, illegal, misfits
 from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.wording import moment
 
 MAX_DESCRIPTION = 140
 """Characters that GitHub allows in a status description."""
@@ -155,7 +156,9 @@ def _move_up(situation: Situation, state: State, approval: Approval | None) -> G
     passed_over = frozenset(override.gates) if override else frozenset()
     shut = [gate for gate in gates(situation) if _still_shut(gate, passed_over)]
     if shut:
-        return _status(GateState.PENDING, f"{where}: waits for {', '.join(gate.name for gate in shut)}")
+        at = opens_at(situation, shut)
+        until = f" until {moment(at)}" if at else ""
+        return _status(GateState.PENDING, f"{where}: waits for {', '.join(gate.name for gate in shut)}{until}")
     if override:
         return _success(f"{where}: passes over {', '.join(override.gates)} with an owner's approval")
     return _success(f"{where}: {situation.state.stage} is healthy")

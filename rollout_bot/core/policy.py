@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from rollout_bot.core.durations import format_duration
+from rollout_bot.core.windows import Window
 
 LONGEST_COOLDOWN = timedelta(days=30)
 """Where the growth of the cooldown ends: who has not looked in a month is not helped by a longer one."""
@@ -89,6 +90,7 @@ class Policy:
     merge_on_approval: bool = False
     operators: tuple[str, ...] = ("admin", "maintain")
     deploy_workflow: str | None = None
+    window: Window | None = None
 
     @property
     def ladder(self) -> tuple[Stage, ...]:
@@ -117,6 +119,10 @@ class Policy:
         if self.cooldown and earlier * math.log(self.cooldown_backoff) >= math.log(longest / self.cooldown):
             return longest
         return self.cooldown * self.cooldown_backoff**earlier if self.cooldown else self.cooldown
+
+    def opening(self, moment: datetime) -> datetime | None:
+        """The first time from then on at which it may advance; None if that is not within a year."""
+        return moment if self.window is None else self.window.opens_at(moment)
 
     def may_operate(self, person: str, role: str | None) -> bool:
         """Whether a person may ask for changes; `role` is None on a forge that knows no roles, where everybody may."""

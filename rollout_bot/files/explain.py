@@ -12,8 +12,8 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from rollout_bot.files.document import Document, Path
-from rollout_bot.files.formats import FORMATS, Unreadable
-from rollout_bot.files.problems import Problem, field_name, kind, show
+from rollout_bot.files.formats import FORMATS
+from rollout_bot.files.problems import Problem, Unreadable, field_name, kind, show
 from rollout_bot.files.quick import Schema, pattern, resolve
 from rollout_bot.files.walk import secret
 
@@ -119,7 +119,7 @@ def _found(error: ValidationError) -> str:
     if error.validator in ("minItems", "maxItems"):
         return f"{len(value)} entries" if value else "an empty list"
     if error.validator in ("anyOf", "oneOf") and isinstance(value, dict):
-        return f"the keys {', '.join(value)}" if value else "an empty mapping"
+        return f"the key{'s' * (len(value) > 1)} {', '.join(value)}" if value else "an empty mapping"
     if error.validator == "maxLength":
         return f"a text of {len(value)} characters"
     return show(value)

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from rollout_bot.core.durations import LONGEST, parse_duration
-from rollout_bot.files.problems import show
+from rollout_bot.files.calendar import dates, hours, zone
+from rollout_bot.files.problems import Unreadable, show
 
 _PERCENT = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?) ?%")
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
@@ -22,16 +23,6 @@ _CONFIDENCE = "a confidence from 50% to below 100%, such as 99% or 0.99"
 _DURATION = "a whole number with its unit: 90s, 15m, 24h, 2d"
 _MOMENT = "a time of RFC 3339, such as 2026-01-31T09:15:00Z"
 _INTERVAL = "a duration from 1m to 1d, such as 15m"
-
-
-class Unreadable(ValueError):
-    """A value that does not fit its format: the phrases of a `Problem`."""
-
-    def __init__(self, found: str, allowed: str, hint: str = "") -> None:
-        super().__init__(found, allowed, hint)
-        self.found = found
-        self.allowed = allowed
-        self.hint = hint
 
 
 def rate(value: object) -> float:
@@ -116,5 +107,8 @@ FORMATS: Mapping[str, Callable[[object], object]] = MappingProxyType(
         "short-duration": duration,
         "interval": interval,
         "date-time": date_time,
+        "time-zone": zone,
+        "hours": hours,
+        "dates": dates,
     }
 )

@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from rollout_bot.core.policy import AnalysisSettings, Fault, Metrics, Policy, Stage
+from rollout_bot.core.windows import WEEKDAYS, Window
+from rollout_bot.files.calendar import dates, hours, zone
 from rollout_bot.files.document import Document, Path, parse
-from rollout_bot.files.formats import Unreadable, confidence, duration, interval, rate
-from rollout_bot.files.problems import InvalidFile, Problem, field_name, show
+from rollout_bot.files.formats import confidence, duration, interval, rate
+from rollout_bot.files.problems import InvalidFile, Problem, Unreadable, field_name, show
 from rollout_bot.files.schema import load, problems
 
 
@@ -120,6 +122,10 @@ def _analysis(value: dict[str, Any]) -> AnalysisSettings:
     return AnalysisSettings(**_converted(value, _ANALYSIS))
 
 
+def _window(value: dict[str, Any]) -> Window:
+    return Window(value["zone"], zone(value["zone"]), **_converted(value, _WINDOW))
+
+
 def _converted(value: dict[str, Any], readers: Mapping[str, Callable[[Any], object]]) -> dict[str, Any]:
     return {key: read(value[key]) for key, read in readers.items() if key in value}
 
@@ -134,6 +140,12 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "merge_on_approval": bool,
     "operators": tuple,
     "deploy_workflow": str,
+    "window": _window,
+}
+_WINDOW: Mapping[str, Callable[[Any], object]] = {
+    "days": lambda names: frozenset(map(WEEKDAYS.index, names)),
+    "hours": lambda spans: tuple(map(hours, spans)),
+    "exclude": lambda spans: tuple(map(dates, spans)),
 }
 _ANALYSIS: Mapping[str, Callable[[Any], object]] = {
     "confidence": confidence,

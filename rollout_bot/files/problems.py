@@ -88,3 +88,13 @@ def _printable(text: str, limit: int) -> str:
     # What is not printable includes the marks that reverse the direction of writing.
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+class Unreadable(ValueError):
+    """A value that does not fit its format: the phrases of a `Problem`."""
+
+    def __init__(self, found: str, allowed: str, hint: str = "") -> None:
+        super().__init__(found, allowed, hint)
+        self.found = found
+        self.allowed = allowed
+        self.hint = hint

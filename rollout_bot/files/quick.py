@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from rollout_bot.files.formats import FORMATS, Unreadable
+from rollout_bot.files.formats import FORMATS
+from rollout_bot.files.problems import Unreadable
 
 Schema = Mapping[str, object]
 
@@ -42,7 +43,7 @@ def _satisfied(keyword: str, schema: Schema, value: object, root: Schema) -> boo
     if keyword == "$ref":
         return accepts(resolve(str(schema["$ref"]), root), value, root)
     check = _CHECKS.get(keyword)
-    if value is None and check and keyword not in ("type", "enum", "const"):
+    if value is None and check and keyword not in ("type", "enum", "const", "anyOf"):
         return True  # the other keywords speak of texts, numbers, lists and mappings only
     return check is not None and check(schema, value, root)
 
@@ -91,6 +92,11 @@ def _additional(schema: Schema, value: object, root: Schema) -> bool:
     return all(key in known or accepts(more, each, root) for key, each in value.items())
 
 
+def _any_of(schema: Schema, value: object, root: Schema) -> bool:
+    several = schema["anyOf"]
+    return isinstance(several, list) and any(accepts(each, value, root) for each in several)
+
+
 def _required(schema: Schema, value: object, _root: Schema) -> bool:
     required = schema["required"]
     return isinstance(value, dict) and isinstance(required, list) and all(key in value for key in required)
@@ -137,6 +143,7 @@ _CHECKS: Mapping[str, Callable[[Schema, object, Schema], bool]] = {
     "const": _const,
     "properties": _properties,
     "additionalProperties": _additional,
+    "anyOf": _any_of,
     "required": _required,
     "items": _items,
     "pattern": _pattern,

@@ -163,6 +163,8 @@ def _consequences(situation: Situation, to: Stage, approval: Approval | None) ->
     )
     passed_over = approval.override.gates if approval and approval.override else ()
     green = "has not regressed" if GateName.ANALYSIS.value in passed_over else "is healthy"
+    if situation.policy.window is not None and GateName.WINDOW.value not in passed_over:
+        green += ", and only inside the window"
     hold, rollback = f"`rollout-bot hold {name} --reason …`", f"`rollout-bot rollback {name} --reason …`"
     lines = (
         f"**Merging** moves {escape(name)} from {before} to {after} with the next deployment. {merging}",

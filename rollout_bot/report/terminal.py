@@ -257,8 +257,9 @@ def _holding(situation: Situation, decision: Decision) -> str:
     earliest = max((gate.until for gate in decision.waits if gate.until is not None), default=situation.now)
     forecast = situation.verdict.forecast
     if forecast is not None and forecast.duration.total_seconds() > 0:
-        at = max(earliest, situation.now + forecast.duration)
-        return f"{target} at about {moment(at)}, if traffic and failures go on as in this stage"
+        at = situation.policy.opening(max(earliest, situation.now + forecast.duration))
+        if at is not None:
+            return f"{target} at about {moment(at)}, if traffic and failures go on as in this stage"
     if earliest > situation.now:
         return f"{target} not before {moment(earliest)}; the next tick looks again"
     return "the next tick looks again"

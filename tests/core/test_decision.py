@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.rollouts import (
@@ -15,6 +16,7 @@ from support.rollouts import (
     NOW,
     asks,
     marker,
+    on_hold,
     policy,
     situation,
     standing,
@@ -22,12 +24,13 @@ from support.rollouts import (
     verdict,
 )
 
-from rollout_bot.core.conditions import Gate, GateName, gates
+from rollout_bot.core.conditions import Gate, GateName, gates, opens_at
 from rollout_bot.core.decision import Decision, DecisionAction, decide, freeze
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, ChangeKind, Hold, Override, State
 from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.windows import Dates, Hours, Window
 
 FREE = policy(CANARY, MOST)
 """Nobody needs to approve."""
@@ -319,5 +322,61 @@ def test_resume_restarts_what_was_rolled_back_too_often() -> None:
 
 def test_opens_at_needs_a_known_time_for_every_gate() -> None:
     timed, open_ = Gate(GateName.DURATION, False, "x", NOW), Gate(GateName.HOLD, True, "y")
-    assert Decision(DecisionAction.HOLD, (), gates=(timed, open_)).opens_at == NOW
-    assert Decision(DecisionAction.HOLD, ()).opens_at is None
+    later, never = Gate(GateName.COOLDOWN, False, "x", NOW + HOUR), Gate(GateName.ANALYSIS, False, "z")
+    assert opens_at(situation(), (later, timed, open_)) == NOW + HOUR
+    assert opens_at(situation(), (later, never)) is None
+    assert opens_at(situation(), (open_,)) is None
+
+
+OFFICE = Window("Europe/Berlin", ZoneInfo("Europe/Berlin"), frozenset(range(4)), (Hours(time(9), time(12)),))
+"""`NOW` is a Tuesday, 13:00 there: an hour too late."""
+
+NEXT = NOW + 20 * HOUR
+
+
+def test_outside_of_the_window_nothing_advances() -> None:
+    rules = policy(CANARY, MOST, window=OFFICE)
+    decision = decide(situation(rules=rules))
+    assert (decision.action, decision.opens_at, decision.attention) == (DecisionAction.HOLD, NEXT, False)
+    assert decision.reasons == (
+        "outside of the window (tue 13:00 in Europe/Berlin): waits until 2026-03-11 08:00 UTC (20 h to go)",
+    )
+    inside = replace(situation(rules=rules), now=NEXT)
+    assert decide(inside).action is DecisionAction.ADVANCE
+    (gate,) = (each for each in gates(inside) if each.name is GateName.WINDOW)
+    assert (gate.passed, gate.reason) == (True, "inside the window: wed 09:00 in Europe/Berlin")
+
+
+def test_where_another_gate_opens_outside_of_the_window_it_is_the_next_opening_that_counts() -> None:
+    for entered, opens in ((-HOUR, NEXT + 24 * HOUR), (-2 * HOUR - HOUR / 4, NOW + 21.75 * HOUR)):
+        found = situation(rules=policy(window=OFFICE), where=standing(state(), entered=entered))
+        decision = decide(replace(found, now=NOW - 2 * HOUR))
+        assert [gate.name for gate in decision.waits] == [GateName.DURATION]
+        assert decision.opens_at == opens
+
+
+def test_a_window_stops_neither_rollbacks_nor_holds() -> None:
+    rules = policy(window=OFFICE)
+    assert decide(situation(outcome=Outcome.REGRESSED, rules=rules)).action is DecisionAction.ROLL_BACK
+    for kind in (ChangeKind.ROLL_BACK, ChangeKind.HOLD):
+        assert decide(situation(rules=rules), asks(kind)).proposal is not None
+    assert decide(situation(on_hold(state()), rules=rules), asks(ChangeKind.RESUME)).proposal is not None
+
+
+def test_an_owner_can_pass_over_the_window() -> None:
+    decision = decide(situation(rules=policy(CANARY, MOST, window=OFFICE)), asks(ChangeKind.ADVANCE))
+    assert decision.proposal is not None
+    assert decision.proposal.approval is not None
+    assert decision.proposal.approval.override == Override(("window",), "a human asks", "bob")
+
+
+def test_a_restart_from_off_waits_for_the_window_too() -> None:
+    decision = decide(situation(state(OFF, attempt=2), rules=policy(window=OFFICE)))
+    assert (decision.action, decision.opens_at) == (DecisionAction.HOLD, NEXT)
+
+
+def test_a_window_that_never_opens_asks_for_somebody() -> None:
+    closed = replace(OFFICE, exclude=(Dates(date(2026, 1, 1), date(2030, 1, 1)),))
+    decision = decide(situation(rules=policy(window=closed)))
+    assert (decision.action, decision.opens_at, decision.attention) == (DecisionAction.HOLD, None, True)
+    assert "does not open within a year: all is excluded in policy.yaml" in decision.reasons[0]

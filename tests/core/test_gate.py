@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, time
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from rollout_bot.core.repository import GateState, GateStatus
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, Hold, State
 from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.windows import Hours, Window
 
 SUCCESS, PENDING, FAILURE = GateState.SUCCESS, GateState.PENDING, GateState.FAILURE
 FREE = policy(CANARY, MOST)
@@ -188,6 +190,17 @@ def test_an_override_that_does_not_fit_counts_for_nothing_where_no_approval_is_n
     found = situation(rules=FREE, outcome=Outcome.INCONCLUSIVE)
     stale = replace(marker(up(FIRST, MOST), "analysis"), attempt=9)
     assert gate(found, up(FIRST, MOST), policy=FREE, approval=stale).state is PENDING
+
+
+def test_outside_of_the_window_a_move_up_waits_until_it_opens() -> None:
+    rules = policy(CANARY, MOST, window=Window("UTC", UTC, hours=(Hours(time(9), time(12)),)))
+    found, step = situation(rules=rules), up(FIRST, MOST)
+    waiting = gate(found, step, policy=rules)
+    assert waiting == GateStatus(PENDING, "checkout: canary → most: waits for window until 2026-03-11 09:00 UTC")
+    assert gate(replace(found, now=NOW - HOUR), step, policy=rules).state is SUCCESS
+    assert gate(found, step, policy=rules, approval=marker(step, "window")).state is SUCCESS
+    assert gate(found, down(FIRST, OFF), policy=rules).state is SUCCESS
+    assert gate(found, on_hold(FIRST), policy=rules).state is SUCCESS
 
 
 def test_no_override_passes_over_a_hold_or_a_regression() -> None:

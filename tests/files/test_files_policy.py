@@ -356,7 +356,7 @@ def test_the_source_is_asked_about_its_own_keys() -> None:
     ("setting", "message"),
     [
         ("one: some", "metrics.one: found 'some'; allowed: a whole number; or 'all'; or nothing"),
-        ("either: {c: 1}", "metrics.either: found the keys c; allowed: the key a; or the key b"),
+        ("either: {c: 1}", "metrics.either: found the key c; allowed: the key a; or the key b"),
         ("either: {a: 1, b: 2}", "metrics.either: found the keys a, b; allowed: the key a; or the key b"),
         ("either: {}", "metrics.either: found an empty mapping; allowed: the key a; or the key b"),
         ("mode: fats", "metrics.mode: found 'fats'; allowed: fast, safe, nothing. Did you mean fast?"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.repositories import START
@@ -20,6 +21,7 @@ from rollout_bot.core.repository import GateState, GateStatus, PullRequest, Pull
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Bet, Forecast, Outcome, Rate, Verdict
+from rollout_bot.core.windows import Hours, Window
 from rollout_bot.report.pull_request import commit_message, pull_text
 from rollout_bot.report.terminal import status_text, tick_text
 
@@ -90,9 +92,15 @@ def off() -> Situation:
     return situation(where=fallen, verdict=nothing)
 
 
+OFFICE = Window("Europe/Berlin", ZoneInfo("Europe/Berlin"), frozenset({0, 1, 2, 3}), (Hours(time(9), time(12)),))
+
 PULLS: dict[str, tuple[Situation, Request | None]] = {
     "advance": (unowned(), None),
     "advance-with-approval": (owned(), None),
+    "advance-in-a-window": (
+        replace(owned(), policy=policy(window=replace(OFFICE, hours=(Hours(time(9), time(17)),)))),
+        None,
+    ),
     "advance-merged-on-approval": (replace(owned(), policy=policy(merge_on_approval=True)), None),
     "advance-without-rollback": (replace(owned(), policy=policy(rollback_on_error=False)), None),
     "advance-with-override": (unsure(), asks(ChangeKind.ADVANCE)),
@@ -194,6 +202,7 @@ TICKS: dict[str, TickRecord] = {
     ),
     "off": TickRecord(NOW, 0, (record(replace(off(), standing=replace(off().standing, rolled_back_at=NOW - HOUR))),)),
     "stuck": TickRecord(NOW, 0, (record(stuck()),)),
+    "outside-of-the-window": TickRecord(NOW, 0, (record(replace(owned(), policy=policy(window=OFFICE))),)),
     "other-pulls": TickRecord(NOW, 0, (record(owned()),), gates=done(GATE)),
     "nothing": TickRecord(NOW, 0, ()),
 }
