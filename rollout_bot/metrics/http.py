@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
+from rollout_bot.exchange import CHUNK, Late, Oversized, within
+from rollout_bot.exchange import body as read_body
 from rollout_bot.metrics.failures import (
     ExchangeFailed,
     failure_reason,
@@ -27,7 +29,6 @@ ATTEMPTS = 3
 """Of one request, the first included; all of them are reads, so that repeating one is safe."""
 
 MAX_BYTES = 32 * 1024 * 1024
-_CHUNK = 64 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -124,30 +125,17 @@ class Client:
         return self._deadline - self._clock.monotonic()
 
     def _within_deadline(self, method: str, path: str, parameters: Mapping[str, str]) -> bytes:
-        # A timeout of requests is per read and never fires on one byte a second, nor on a slow name server. A
-        # thread that is left behind ends with the connection or with the process.
-        box: list[bytes | ExchangeFailed] = []
-        abandoned = threading.Event()
-
-        def exchange() -> None:
-            try:
-                box.append(self._exchange(method, path, parameters, abandoned))
-            except ExchangeFailed as error:
-                box.append(error)
-            except Exception as error:  # noqa: BLE001 - a foreign error of any kind is translated here, or nowhere
-                box.append(failure_reason(error))
-
-        remaining = self._remaining()
-        if remaining > 0:
-            worker = threading.Thread(target=exchange, name="metrics-exchange", daemon=True)
-            worker.start()
-            worker.join(remaining)
-        abandoned.set()
-        if not box:
-            raise ExchangeFailed(f"no complete answer within {self._access.deadline:g} s (deadline)")
-        if isinstance(box[0], ExchangeFailed):
-            raise box[0]
-        return box[0]
+        access = self._access
+        try:
+            return within(self._remaining(), lambda abandoned: self._exchange(method, path, parameters, abandoned))
+        except ExchangeFailed:
+            raise
+        except Late:
+            raise ExchangeFailed(f"no complete answer within {access.deadline:g} s (deadline)") from None
+        except Oversized:
+            raise ExchangeFailed(f"the answer is larger than {access.max_bytes} bytes (max_bytes)") from None
+        except Exception as error:  # noqa: BLE001 - a foreign error of any kind is translated here, or nowhere
+            raise failure_reason(error) from None
 
     def _exchange(self, method: str, path: str, parameters: Mapping[str, str], abandoned: threading.Event) -> bytes:
         import requests
@@ -167,7 +155,7 @@ class Client:
                 timeout=self._access.deadline,
             )
             with answer:
-                body = _body(answer, self._access.max_bytes, abandoned)
+                body = read_body(answer.iter_content(CHUNK), self._access.max_bytes, abandoned)
         if answer.status_code != requests.codes.ok:
             raise _refusal(answer, body)
         return body
@@ -192,17 +180,6 @@ def _target(access: Access, path: str) -> tuple[str, Callable[[requests.Prepared
     host = parts.netloc.rpartition("@")[2]
     url = urlunsplit((parts.scheme, host, parts.path.rstrip("/") + path if path else parts.path, parts.query, ""))
     return url, sign
-
-
-def _body(answer: requests.Response, bound: int, abandoned: threading.Event) -> bytes:
-    body = bytearray()
-    for chunk in answer.iter_content(_CHUNK):
-        body += chunk
-        if len(body) > bound:
-            raise ExchangeFailed(f"the answer is larger than {bound} bytes (max_bytes)")
-        if abandoned.is_set():
-            raise ExchangeFailed("nobody waits for this answer any more")
-    return bytes(body)
 
 
 def _refusal(answer: requests.Response, body: bytes) -> ExchangeFailed:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 import requests
 import responses
+from support import web_server
 from support.repositories import START
 
 from rollout_bot.forge.github import GitHubForge
-from rollout_bot.forge.github.errors import Overloaded, Purpose, Rejected, SlowDown, Unanswered
+from rollout_bot.forge.github import transport as github_transport
+from rollout_bot.forge.github import wire as github_wire
+from rollout_bot.forge.github.errors import Overloaded, Overlong, Purpose, Rejected, SlowDown, Unanswered
 from rollout_bot.forge.github.transport import Transport
 from rollout_bot.forge.interface import BudgetSpent, Conflict, ForgeError, NotFound, NotMergeable, Unusable
 
@@ -321,3 +327,64 @@ def test_importing_it_loads_no_pygithub() -> None:
     code = "import json, sys, rollout_bot.forge.github; print(json.dumps([*{'github', 'requests'} & {*sys.modules}]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def dripping(over: threading.Event, where: str) -> web_server.Answer:
+    """One byte at a time, of the headers or of the body."""
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        start = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"
+        request.wfile.write(start + (b"\r\n" if where == "body" else b"X-Slow: "))
+        for _ in range(100):
+            over.wait(0.02)
+            request.wfile.write(b"1")
+        request.wfile.write(b"" if where == "body" else b"\r\n\r\n" + b"1" * 100)
+
+    return drip
+
+
+@pytest.mark.parametrize("where", ["headers", "body"])
+def test_one_byte_at_a_time_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    monkeypatch.setattr(github_transport, "DEADLINE", 0.3)
+    over = threading.Event()
+    with web_server.serving(dripping(over, where)) as address:
+        transport = Transport(TOKEN, address, f"{address}/graphql", lambda _: None)
+        try:
+            with pytest.raises(Overloaded, match=r"cannot merge #7: no complete answer from GitHub within 0.3 s"):
+                transport.write("POST", "/x", MERGE, {})
+        finally:
+            over.set()
+    assert transport.requests == 1
+
+
+def test_after_a_deadline_the_next_question_gets_its_own_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(github_transport, "DEADLINE", 0.3)
+    over, seen = threading.Event(), []
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        seen.append(request.path)
+        if len(seen) == 1:
+            over.wait(5)
+        request.send_response(200)
+        text = json.dumps(len(seen)).encode()
+        request.send_header("Content-Length", str(len(text)))
+        request.end_headers()
+        request.wfile.write(text)
+
+    with web_server.serving(answer) as address:
+        transport = Transport(TOKEN, address, f"{address}/graphql", lambda _: None)
+        try:
+            assert transport.get("/x", MERGE) == 2
+        finally:
+            over.set()
+    assert transport.requests == 2
+
+
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, wire: responses.RequestsMock, transport: Transport
+) -> None:
+    monkeypatch.setattr(github_wire, "MAX_BYTES", 1_000_000)
+    wire.get(f"{WIRE}/x", body=gzip.compress(b" " * 5_000_000), headers={"Content-Encoding": "gzip"})
+    with pytest.raises(Overlong, match="larger than the bot reads"):
+        transport.get("/x", MERGE)
+    assert transport.requests == 1

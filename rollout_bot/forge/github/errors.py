@@ -20,6 +20,10 @@ class Overloaded(Unanswered):
     """GitHub gave up on the question itself; a smaller one may be answered."""
 
 
+class Overlong(Overloaded):
+    """The answer holds more bytes than are read; the same question would bring them again."""
+
+
 class Rejected(ForgeError):
     """GitHub understood and refused, such as a branch that is there already. A look tells why."""
 

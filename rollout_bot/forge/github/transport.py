@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
+from rollout_bot.exchange import Late, Oversized, within
 from rollout_bot.forge.github.bearer import Kind, kind_of
 from rollout_bot.forge.github.errors import (
+    Overlong,
     Overloaded,
     Purpose,
     Rejected,
@@ -22,10 +24,18 @@ from rollout_bot.forge.github.errors import (
 )
 from rollout_bot.forge.interface import ForgeError, Unusable
 
+if TYPE_CHECKING:
+    import threading
+
+    from rollout_bot.forge.github.wire import Connection
+
 API_VERSION = "2022-11-28"
 """The next one drops `merge_commit_sha`, among others."""
 
-TIMEOUT = 30
+DEADLINE = 30.0
+"""Seconds for one whole exchange, however its answer arrives."""
+
+TIMEOUT = 20.0
 """Seconds for a connection and for each silence within an answer; GitHub itself gives up after 10."""
 
 PATIENCE = 60.0
@@ -58,7 +68,7 @@ class Transport:
     """
 
     def __init__(self, token: str, api_url: str, graphql_url: str, pause: Pause = time.sleep) -> None:
-        _check(token, api_url, graphql_url)
+        self._origin = _check(token, api_url, graphql_url)
         from github import Auth, Github
 
         self.requests = 0
@@ -67,12 +77,12 @@ class Transport:
         self._patience = PATIENCE
         self._writes = 0
         self._graphql_url = graphql_url
+        self._connection: Connection | None = None
         # PyGithub's own retries repeat what may have been done, and may sleep for an hour; its pacing
         # costs a rollback seconds. Both are done here instead.
         self._requester = Github(
             auth=Auth.Token(token),
             base_url=api_url.rstrip("/"),
-            timeout=TIMEOUT,
             retry=None,
             seconds_between_requests=None,
             seconds_between_writes=None,
@@ -136,7 +146,7 @@ class Transport:
             try:
                 return self._waiting(ask)
             except Unanswered as error:
-                if divisible and isinstance(error, Overloaded):
+                if isinstance(error, Overlong) or (divisible and isinstance(error, Overloaded)):
                     raise
                 self._pause(pause)
         return self._waiting(ask)
@@ -196,9 +206,17 @@ class Transport:
 
         self.requests += 1
         try:
-            status, headers, body = self._requester.requestJson(
-                verb, url, parameters=dict(parameters or {}), input=None if content is None else dict(content)
+            status, headers, body = within(
+                DEADLINE, lambda abandoned: self._send(verb, url, content, parameters, abandoned)
             )
+        except Late:
+            # The thread that is left behind still holds it.
+            self._connection = None
+            raise Overloaded(
+                f"cannot {purpose.what}: no complete answer from GitHub within {DEADLINE:g} s; the next tick looks anew"
+            ) from None
+        except Oversized:
+            raise Overlong(f"cannot {purpose.what}: GitHub's answer is larger than the bot reads") from None
         except (requests.exceptions.RequestException, UnicodeError, RuntimeError, AssertionError) as error:
             raise lost(purpose, error) from None
         if not 200 <= status < 300:
@@ -213,8 +231,34 @@ class Transport:
                 f"cannot {purpose.what}: GitHub's answer is {what}; is the address of the API right?"
             ) from None
 
+    def _send(
+        self,
+        verb: str,
+        url: str,
+        content: Mapping[str, Any] | None,
+        parameters: Mapping[str, str] | None,
+        abandoned: threading.Event,
+    ) -> tuple[int, dict[str, Any], str]:
+        """Status, headers with names in lower case, and body."""
+        from rollout_bot.forge.github.wire import Connection
 
-def _check(token: str, api_url: str, graphql_url: str) -> None:
+        connection = self._connection
+        if connection is None:
+            origin = self._origin
+            connection = Connection(origin.scheme, str(origin.hostname), int(origin.port or 0), TIMEOUT)
+            self._connection = connection
+        connection.abandoned = abandoned
+        return self._requester.requestJson(
+            verb,
+            url,
+            parameters=dict(parameters or {}),
+            input=None if content is None else dict(content),
+            cnx=connection,
+        )
+
+
+def _check(token: str, api_url: str, graphql_url: str) -> SplitResult:
+    """The one server that both addresses are of."""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise Unusable(
             "the token is empty or holds spaces or line breaks; pass GITHUB_TOKEN or an App's token as it is"
@@ -222,6 +266,7 @@ def _check(token: str, api_url: str, graphql_url: str) -> None:
     origins = {_origin(url) for url in (api_url, graphql_url)}
     if len(origins) > 1:
         raise Unusable(f"the addresses of REST and GraphQL differ in their server: {' and '.join(sorted(origins))}")
+    return urlsplit(origins.pop())
 
 
 def _origin(url: str) -> str:

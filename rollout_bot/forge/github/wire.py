@@ -1,0 +1,55 @@
+"""The connection beneath PyGithub's requester: as its own, with a bound on the bytes of an answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import ItemsView, Mapping
+from dataclasses import dataclass
+
+from github.Requester import HTTPRequestsConnectionClass
+
+from rollout_bot.exchange import CHUNK, body
+
+MAX_BYTES = 128 * 1024 * 1024
+"""Of one answer, after decompression. A snapshot holds the texts of two hundred pull requests: 79 MB at their longest,
+and nobody may keep the bot from looking by writing much.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer as PyGithub reads it."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def getheaders(self) -> ItemsView[str, str]:
+        return self.headers.items()
+
+    def read(self) -> str:
+        return self.content.decode("utf-8", "replace")
+
+
+class Connection(HTTPRequestsConnectionClass):
+    """Kept open from one exchange to the next; not for two at once. `abandoned` ends the reading of an answer."""
+
+    def __init__(self, scheme: str, host: str, port: int, timeout: float) -> None:
+        super().__init__(host, port, timeout=timeout)  # type: ignore[arg-type]  # requests takes any number
+        self.protocol = scheme
+        self.abandoned = threading.Event()
+
+    def getresponse(self) -> Response:  # type: ignore[override]  # PyGithub asks for no more than this
+        """The answer to the last `request`. Raises what requests raises, Oversized and Abandoned."""
+        with self.session.request(
+            self.verb,
+            f"{self.protocol}://{self.host}:{self.port}{self.url}",
+            headers=self.headers,
+            data=self.input,
+            timeout=self.timeout,
+            verify=self.verify,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            content = body(answer.iter_content(CHUNK), MAX_BYTES, self.abandoned)
+        return Response(answer.status_code, answer.headers, content)
