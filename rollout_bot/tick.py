@@ -261,4 +261,5 @@ def _apply_one(forge: Forge, action: Action, heads: Mapping[str, str]) -> tuple[
         applied = forge.apply(pinned)
     except ForgeError as error:
         return Step(action, error=str(error)), None, isinstance(error, Conflict)
-    return Step(action, applied.changed, applied.pull.number if applied.pull else None), applied.pull, False
+    number = applied.pull.number if applied.pull else None
+    return Step(action, applied.changed, number, note=applied.note), applied.pull, False

@@ -95,7 +95,8 @@ def _show(options: argparse.Namespace) -> int:
     missing, diff = forge.missing(options.number), forge.diff(options.number)
     if options.format == "json":
         said = [{"by": each.by, "at": each.at.isoformat(), "text": each.text} for each in comments]
-        print_json({**pull_document(pull), "body": pull.body, "missing": list(missing), "comments": said, "diff": diff})
+        more = {"reviewers": list(pull.reviewers), "missing": list(missing), "comments": said, "diff": diff}
+        print_json({**pull_document(pull), "body": pull.body, **more})
     else:
         _print_pull(pull, missing, comments, diff)
     return DONE
@@ -109,6 +110,8 @@ def _print_pull(pull: PullRequest, missing: tuple[str, ...], comments: tuple[Com
     if pull.closed_at:
         print(f"{pull.state} {moment(pull.closed_at)} by {_line(pull.closed_by or 'git')}")
     print(f"head {pull.head}, {_needs(pull)}")
+    if pull.reviewers:
+        print(f"review asked of {_line(', '.join(pull.reviewers))}")
     print(f"\n{_plain(pull.body)}\n" if pull.body else "")
     for reason in missing:
         print(f"needs: {_line(reason)}")

@@ -14,7 +14,8 @@ class OpenPull:
 
     `files` are whole texts by path; `message` is the commit's, below its title, for whoever merges it. `base` may have
     moved on since: the merge compares the files themselves. `after` is the number of the newest closed pull request of
-    this branch that the plan knew of (0: none): a newer one means that somebody was faster.
+    this branch that the plan knew of (0: none): a newer one means that somebody was faster. `reviewers` are asked for
+    their review, as the policy names them; labels come last of all, so that who sees them knows that all was done.
     """
 
     branch: str
@@ -25,6 +26,16 @@ class OpenPull:
     message: str = ""
     labels: tuple[str, ...] = ()
     after: int = 0
+    reviewers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FinishPull:
+    """Asks for the reviews and sets the labels of a pull request whose opening was cut short before it had them."""
+
+    number: int
+    labels: tuple[str, ...]
+    reviewers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,15 @@ class StartWorkflow:
     inputs: Mapping[str, str] = field(default_factory=dict)
 
 
-Action = OpenPull | UpdatePull | SetGate | MergePull | ClosePull | StartWorkflow
+@dataclass(frozen=True, slots=True)
+class DeleteBranch:
+    """Deletes what a merged pull request of the bot's left behind, if the branch is still at `head`."""
+
+    branch: str
+    head: str
+
+
+Action = OpenPull | FinishPull | UpdatePull | SetGate | MergePull | ClosePull | StartWorkflow | DeleteBranch
 
 
 @dataclass(frozen=True, slots=True)

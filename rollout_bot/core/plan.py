@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, Plan, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.actions import (
+    Action,
+    ClosePull,
+    DeleteBranch,
+    FinishPull,
+    MergePull,
+    OpenPull,
+    Plan,
+    SetGate,
+    StartWorkflow,
+    UpdatePull,
+)
 from rollout_bot.core.decision import Decision, Proposal
 from rollout_bot.core.gate import judge_proposal
 from rollout_bot.core.repository import (
@@ -22,6 +34,9 @@ from rollout_bot.core.repository import (
 )
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, ChangeKind, State
+
+SWEPT_AT_ONCE = 5
+"""Branches of one rollout that a tick deletes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +72,12 @@ class Judged:
 
 def own_pulls(snapshot: Snapshot, rollout: str) -> tuple[PullRequest, ...]:
     """The bot's pull requests for a rollout, open and closed."""
-    prefix = branch_name(rollout, 0, "").rsplit("/", 1)[0] + "/"
+    prefix = _prefix(rollout)
     return tuple(pull for pull in snapshot.pulls if pull.author == snapshot.actor and pull.branch.startswith(prefix))
+
+
+def _prefix(rollout: str) -> str:
+    return branch_name(rollout, 0, "").rsplit("/", 1)[0] + "/"
 
 
 def refusal(snapshot: Snapshot, rollout: str, branch: str, policy_history: Iterable[Revision]) -> Refusal | None:
@@ -88,28 +107,42 @@ def plan(snapshot: Snapshot, situation: Situation, decision: Decision, judged: I
 
     Idempotent: what is there already is looked at, not made again. A rollback is merged before anything is tidied up.
     """
+    actions = tuple(_moves(snapshot, situation, decision, judged, texts))
+    return Plan(actions or tuple(_sweep(snapshot, situation.policy.rollout)))
+
+
+def _moves(
+    snapshot: Snapshot, situation: Situation, decision: Decision, judged: Iterable[Judged], texts: Texts
+) -> Iterator[Action]:
     own = {each.pull.branch: each for each in judged}
     started = _started(own.values(), situation, decision)
     if started is not None:
         each, state = started
         del own[each.pull.branch]
-        return Plan((*_pursue(situation, decision, each, state, texts), *_supersede(own.values(), state)))
+        yield from _pursue(situation, decision, each, state, texts)
+        yield from _supersede(own.values(), state)
+        return
     if decision.proposal is None:
-        return Plan(tuple(_keep(situation, decision, own.values(), texts)))
+        yield from _keep(situation, decision, own.values(), texts)
+        return
     proposal, state = decision.proposal, decision.proposal.state
     branch = _branch(state)
     current = own.pop(branch, None)
-    actions: list[Action] = []
     if current is not None and not _same(current, proposal):
-        actions.append(ClosePull(current.pull.number, "This pull request no longer says what the bot would propose."))
-        actions.extend(_open(snapshot, situation, decision, proposal, texts, after=current.pull.number))
+        yield ClosePull(current.pull.number, "This pull request no longer says what the bot would propose.")
+        yield from _open(snapshot, situation, decision, proposal, texts, after=current.pull.number)
     elif current is not None:
-        actions.extend(_refresh(situation, decision, proposal, current, texts))
+        yield from _refresh(situation, decision, proposal, current, texts)
     else:
         closed = _closed(own_pulls(snapshot, state.rollout), branch)
-        actions.extend(_open(snapshot, situation, decision, proposal, texts, after=closed.number if closed else 0))
-    actions.extend(_supersede(own.values(), state))
-    return Plan(tuple(actions))
+        yield from _open(snapshot, situation, decision, proposal, texts, after=closed.number if closed else 0)
+    yield from _supersede(own.values(), state)
+
+
+def _sweep(snapshot: Snapshot, rollout: str) -> Iterator[Action]:
+    """Branches of merged pull requests, a few at a time and where nothing else is to do: requests are few."""
+    ours = ((branch, head) for branch, head in snapshot.left.items() if branch.startswith(_prefix(rollout)))
+    return (DeleteBranch(branch, head) for branch, head in islice(ours, SWEPT_AT_ONCE))
 
 
 def plan_gates(pulls: Iterable[tuple[PullRequest, GateStatus]]) -> tuple[SetGate, ...]:
@@ -159,7 +192,8 @@ def _open(
     text = texts.pull(situation, decision)
     gate = judge_proposal(situation, proposal)
     message = texts.commit(proposal)
-    yield OpenPull(branch, snapshot.base, files, text.title, text.body, message, _labels(proposal), after)
+    asked = _reviewers(situation, proposal)
+    yield OpenPull(branch, snapshot.base, files, text.title, text.body, message, _labels(proposal), after, asked)
     yield SetGate(branch, None, gate)
     if proposal.approval is None and gate.state is GateState.SUCCESS:
         yield from _merge(situation, proposal, MergePull(branch, None, text.title, message))
@@ -178,6 +212,11 @@ def _labels(proposal: Proposal) -> tuple[str, ...]:
     return ("rollout", f"rollout: {kind}", *(("rollout: needs approval",) if proposal.approval else ()))
 
 
+def _reviewers(situation: Situation, proposal: Proposal) -> tuple[str, ...]:
+    """Nobody is asked to look at what nobody has to approve."""
+    return situation.policy.reviewers if proposal.approval is not None else ()
+
+
 def _refresh(
     situation: Situation, decision: Decision, proposal: Proposal, current: Judged, texts: Texts
 ) -> Iterator[Action]:
@@ -186,6 +225,9 @@ def _refresh(
     if text.facts not in pull.body:
         yield UpdatePull(pull.number, text.title, text.body)
     yield from plan_gates([(pull, current.gate)])
+    # One label that somebody took away stays away; none at all is what a run cut short has left.
+    if not set(labels := _labels(proposal)) & set(pull.labels):
+        yield FinishPull(pull.number, labels, _reviewers(situation, proposal))
     # Where approvals/ has no owners nobody can approve, and the bot must not take that for consent.
     agreed = situation.policy.merge_on_approval and pull.owners_approved and bool(pull.approvers)
     if current.gate.state is GateState.SUCCESS and (proposal.approval is None or agreed):

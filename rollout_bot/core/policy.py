@@ -74,8 +74,9 @@ class Fault:
 class Policy:
     """One rollout's rules. `stages` are in order of rising percentage and do not contain `OFF`.
 
-    `operators` may ask for changes by hand: roles in the repository, and people as `@login`. `deploy_workflow` is
-    started after each merge of the bot's own.
+    `operators` may ask for changes by hand: roles in the repository, and people as `@login`. `reviewers`, as `@login`
+    or `@org/team`, are asked to review what needs an approval. `deploy_workflow` is started after each merge of the
+    bot's own.
     """
 
     rollout: str
@@ -89,6 +90,7 @@ class Policy:
     max_rollbacks: int = 3
     merge_on_approval: bool = False
     operators: tuple[str, ...] = ("admin", "maintain")
+    reviewers: tuple[str, ...] = ()
     deploy_workflow: str | None = None
     window: Window | None = None
 

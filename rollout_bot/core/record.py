@@ -13,12 +13,16 @@ from rollout_bot.core.situation import Situation
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action of a plan. `changed` is None where it was not carried out; `error` says why it failed."""
+    """One action of a plan. `changed` is None where it was not carried out; `error` says why it failed.
+
+    `note` tells what it left undone that no rollout depends on.
+    """
 
     action: Action
     changed: bool | None = None
     pull: int | None = None
     error: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

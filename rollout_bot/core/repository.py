@@ -65,7 +65,7 @@ class PullRequest:
     `paths` are all the paths its head changes compared with the merge base, `changes` the new contents of those under
     `rollout-state/` (None: deleted). `approvers` are code owners whose approval counts for the present head;
     `owners_approved` says whether every changed path that has owners was approved by one of them. `gate` is the status
-    on the present head, if any.
+    on the present head, if any. `reviewers` were asked for their review, on a forge that tells.
     """
 
     number: int
@@ -84,6 +84,7 @@ class PullRequest:
     gate: GateStatus | None = None
     closed_at: datetime | None = None
     closed_by: str | None = None
+    reviewers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class Snapshot:
 
     `files` maps paths under `rollout-state/` to their content; `history` maps the path of each state and policy file
     to its revisions, newest first; `pulls` holds every open pull request, and of those closed without a merge the
-    newest of each branch under `rollout/`. `actor` is the name under which the bot acts there.
+    newest of each branch under `rollout/`. `actor` is the name under which the bot acts there. `left` maps branches to
+    their heads that pull requests of the bot's were merged at, and that nobody has used or deleted since.
     """
 
     base_branch: str
@@ -101,6 +103,7 @@ class Snapshot:
     files: Mapping[str, bytes]
     history: Mapping[str, tuple[Revision, ...]]
     pulls: tuple[PullRequest, ...]
+    left: Mapping[str, str] = field(default_factory=dict)
 
     def rollouts(self) -> tuple[str, ...]:
         """Names of the folders under `rollout-state/`, sorted."""

@@ -139,6 +139,7 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "max_rollbacks": int,
     "merge_on_approval": bool,
     "operators": tuple,
+    "reviewers": tuple,
     "deploy_workflow": str,
     "window": _window,
 }

@@ -33,10 +33,14 @@ class Unusable(ForgeError):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an action left behind. `changed` is False where a look showed that it had been done before."""
+    """What an action left behind. `changed` is False where a look showed that it had been done before.
+
+    `note` tells what was left undone that no rollout depends on, such as a label.
+    """
 
     changed: bool
     pull: PullRequest | None = None
+    note: str | None = None
 
 
 class BudgetSpent(ForgeError):

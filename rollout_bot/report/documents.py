@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.actions import (
+    Action,
+    ClosePull,
+    DeleteBranch,
+    FinishPull,
+    MergePull,
+    OpenPull,
+    SetGate,
+    StartWorkflow,
+    UpdatePull,
+)
 from rollout_bot.core.decision import Decision
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
@@ -156,7 +166,8 @@ def pull_document(pull: PullRequest) -> Json:
 
 
 def _step(step: Step) -> Json:
-    return {**action_document(step.action), "changed": step.changed, "pull": step.pull, "error": step.error}
+    return {**action_document(step.action), "changed": step.changed, "pull": step.pull, "error": step.error,
+            "note": step.note}  # fmt: skip
 
 
 def action_document(action: Action) -> Json:
@@ -165,7 +176,10 @@ def action_document(action: Action) -> Json:
         case OpenPull():
             return {"action": "open_pull", "branch": action.branch, "base": action.base, "title": action.title,
                     "body": action.body, "message": action.message, "files": dict(action.files),
-                    "labels": list(action.labels)}  # fmt: skip
+                    "labels": list(action.labels), "reviewers": list(action.reviewers)}  # fmt: skip
+        case FinishPull():
+            return {"action": "finish_pull", "number": action.number, "labels": list(action.labels),
+                    "reviewers": list(action.reviewers)}  # fmt: skip
         case UpdatePull():
             return {"action": "update_pull", "number": action.number, "title": action.title, "body": action.body}
         case SetGate():
@@ -178,3 +192,5 @@ def action_document(action: Action) -> Json:
             return {"action": "close_pull", "number": action.number, "comment": action.comment}
         case StartWorkflow():
             return {"action": "start_workflow", "workflow": action.workflow, "inputs": dict(action.inputs)}
+        case DeleteBranch():
+            return {"action": "delete_branch", "branch": action.branch, "head": action.head}

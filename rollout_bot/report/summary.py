@@ -143,3 +143,5 @@ def _steps(steps: Iterable[Step], *, dry_run: bool) -> Iterator[str]:
             yield f"❌ **failed**: {text}: {escape(step.error)}"
         elif dry_run or step.changed:
             yield text
+        if step.note is not None:
+            yield f"⚠️ {escape(step.note)}"

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.actions import (
+    Action,
+    ClosePull,
+    DeleteBranch,
+    FinishPull,
+    MergePull,
+    OpenPull,
+    SetGate,
+    StartWorkflow,
+    UpdatePull,
+)
 from rollout_bot.core.conditions import GateName
 from rollout_bot.core.decision import Decision, DecisionAction
 from rollout_bot.core.policy import OFF
@@ -174,6 +184,8 @@ def _step_lines(step: Step, *, dry_run: bool) -> Iterator[Line]:
         yield "would", describe(step.action, step.pull), ""
     elif step.changed:
         yield "done", describe(step.action, step.pull), ""
+    if step.note is not None:
+        yield "note", step.note, "yellow"
 
 
 def describe(action: Action, number: int | None = None) -> str:
@@ -181,7 +193,11 @@ def describe(action: Action, number: int | None = None) -> str:
     pull = f"#{number}" if number is not None else "the pull request"
     match action:
         case OpenPull():
-            return f"open {pull}: {action.title}"
+            asked = f" (asks {', '.join(action.reviewers)} for a review)" if action.reviewers else ""
+            return f"open {pull}: {action.title}{asked}"
+        case FinishPull():
+            asked = f"ask {', '.join(action.reviewers)} for a review, " if action.reviewers else ""
+            return f"finish opening #{action.number}: {asked}label it {', '.join(action.labels)}"
         case UpdatePull():
             return f"refresh the text of #{action.number}"
         case SetGate():
@@ -192,6 +208,8 @@ def describe(action: Action, number: int | None = None) -> str:
             return f"close #{action.number}: {action.comment}"
         case StartWorkflow():
             return f"start the workflow {action.workflow}"
+        case DeleteBranch():
+            return f"delete the merged branch {action.branch}"
 
 
 def _next_lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:

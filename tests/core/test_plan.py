@@ -25,7 +25,17 @@ from support.rollouts import (
     up,
 )
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.actions import (
+    Action,
+    ClosePull,
+    DeleteBranch,
+    FinishPull,
+    MergePull,
+    OpenPull,
+    SetGate,
+    StartWorkflow,
+    UpdatePull,
+)
 from rollout_bot.core.decision import Decision, Proposal, Request, decide
 from rollout_bot.core.gate import judge_proposal
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates, refusal
@@ -84,6 +94,7 @@ def pull(number: int, head: State, approval: Approval | None = None, **fields: A
         "opened_at": NOW - HOUR,
         "paths": tuple(paths),
         "gate": GREEN,
+        "labels": ("rollout",),
     }
     return PullRequest(number, **(defaults | fields))
 
@@ -333,3 +344,40 @@ def test_the_bot_does_not_merge_what_its_own_gate_refuses() -> None:
     assert judge_proposal(found, good.proposal).state is GateState.PENDING
     actions = plan(snapshot(), found, good, (), Texts()).actions
     assert [type(each) for each in actions] == [OpenPull, SetGate]
+
+
+# What an opening ends with, and what a merge leaves
+
+
+def test_reviewers_are_asked_where_an_approval_is_needed_and_nowhere_else() -> None:
+    asked = acts(situation(rules=policy(reviewers=("@alice",))))[0]
+    assert isinstance(asked, OpenPull)
+    assert asked.reviewers == ("@alice",)
+    free = acts(situation(rules=replace(FREE, reviewers=("@alice",))))[0]
+    assert isinstance(free, OpenPull)
+    assert free.reviewers == ()
+
+
+def test_a_pull_request_without_any_label_is_finished() -> None:
+    step = up(state(), HALF)
+    found = situation(rules=policy(reviewers=("@alice",)))
+    bare = judged(5, step, marker(step), labels=())
+    labels = ("rollout", "rollout: advance", "rollout: needs approval")
+    assert acts(found, bare) == [FinishPull(5, labels, ("@alice",))]
+    assert acts(found, judged(5, step, marker(step), labels=("bug",))) == [FinishPull(5, labels, ("@alice",))]
+    assert acts(found, judged(5, step, marker(step), labels=("rollout: advance",))) == []
+
+
+def test_a_merge_comes_after_the_labels_that_a_later_tick_could_not_add() -> None:
+    actions = acts(situation(rules=FREE), judged(7, up(state(), MOST), labels=()))
+    assert [type(each) for each in actions] == [FinishPull, MergePull]
+
+
+def test_branches_that_merges_left_go_a_few_at_a_time_where_nothing_else_is_to_do() -> None:
+    left = {f"rollout/checkout/{number}-half": f"h{number}" for number in range(9)} | {"rollout/other/1-half": "x"}
+    here = replace(snapshot(), left=left)
+    found = situation(outcome=Outcome.INCONCLUSIVE)
+    actions = plan(here, found, decide(found), (), Texts()).actions
+    assert actions == tuple(DeleteBranch(f"rollout/checkout/{number}-half", f"h{number}") for number in range(5))
+    busy = situation(rules=FREE)
+    assert not any(isinstance(each, DeleteBranch) for each in plan(here, busy, decide(busy), (), Texts()).actions)

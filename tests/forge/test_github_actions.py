@@ -41,13 +41,6 @@ def test_an_advance_costs_eight_requests_at_most(hub: GitHubForge, github: FakeG
     assert github.gate(1) == ("success", "healthy")
 
 
-def test_the_branch_goes_where_requests_are_left(hub: GitHubForge, github: FakeGitHub) -> None:
-    github.world.unknown_looks = 0
-    carry_out(hub)
-    assert hub.requests <= 8
-    assert github.branches() == ["main"]
-
-
 def test_the_commit_is_made_by_github_and_names_no_author(hub: GitHubForge, github: FakeGitHub) -> None:
     carry_out(hub)
     assert github.story()[0] == "guardian: quarter → half (#1)"

@@ -226,15 +226,6 @@ def test_auto_merge_that_is_not_answered(hub: GitHubForge, github: FakeGitHub) -
         hub.apply(MERGE)
 
 
-def test_labels_and_tidying_may_fail(hub: GitHubForge, github: FakeGitHub) -> None:
-    github.world.unknown_looks = 0
-    github.fail(message(403, "no"), "labels")
-    github.fail(message(403, "no"), "DELETE")
-    for action in full_plan(hub.snapshot().base):
-        assert hub.apply(action).changed
-    assert github.show(STATE) == "stage: half\n"
-
-
 def test_no_labels_cost_no_request(hub: GitHubForge, github: FakeGitHub) -> None:
     action = replace(opening(hub.snapshot().base), labels=())
     hub.apply(action)

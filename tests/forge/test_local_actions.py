@@ -11,7 +11,7 @@ import pytest
 from support.forges import BRANCH, GREEN, MARKER, STATE, full_plan, opening
 from support.repositories import START, Repository, make
 
-from rollout_bot.core.actions import ClosePull, MergePull, SetGate, UpdatePull
+from rollout_bot.core.actions import ClosePull, DeleteBranch, FinishPull, MergePull, SetGate, UpdatePull
 from rollout_bot.core.repository import GateState, GateStatus, PullState
 from rollout_bot.forge.interface import Conflict, ForgeError, NotFound, NotMergeable
 from rollout_bot.forge.local import LocalForge
@@ -348,3 +348,31 @@ def test_an_authors_approval_does_not_count_however_it_got_there(repository: Rep
     path.write_text(json.dumps(record))
     assert hers.pull(1).approvers == ()
     assert not hers.pull(1).owners_approved
+
+
+def test_reviewers_and_labels_are_kept_and_added_once(repository: Repository, forge: LocalForge) -> None:
+    asked = forge.apply(replace(opening(repository.head()), reviewers=("@alice",))).pull
+    assert asked is not None
+    assert (asked.labels, asked.reviewers) == (("rollout",), ("@alice",))
+    finish = FinishPull(1, ("rollout", "late"), ("@org/team",))
+    assert forge.apply(finish).changed
+    assert not forge.apply(finish).changed
+    pull = forge.snapshot().pulls[0]
+    assert (pull.labels, pull.reviewers) == (("rollout", "late"), ("@alice", "@org/team"))
+
+
+def test_a_record_of_before_reviewers_is_read(repository: Repository, forge: LocalForge) -> None:
+    opened(repository, forge)
+    path = repository.path / ".git" / "rollout-bot" / "pulls" / "1.json"
+    record = json.loads(path.read_text())
+    del record["reviewers"]
+    path.write_text(json.dumps(record))
+    assert forge.pull(1).reviewers == ()
+
+
+def test_a_branch_is_deleted_at_its_head_alone(repository: Repository, forge: LocalForge) -> None:
+    head = opened(repository, forge)
+    assert not forge.apply(DeleteBranch(BRANCH, "0" * 40)).changed
+    assert forge.apply(DeleteBranch(BRANCH, head)).changed
+    assert not forge.apply(DeleteBranch(BRANCH, head)).changed
+    assert repository.branches() == ["main"]

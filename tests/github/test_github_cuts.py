@@ -17,7 +17,7 @@ from support.github.faults import (
     graphql_error,
 )
 from support.hosted import Site
-from support.ticks import HOUR, initial
+from support.ticks import HOUR, initial, policy_text
 
 from rollout_bot.forge.interface import ForgeError
 
@@ -25,7 +25,7 @@ Scene = Callable[[Site], None]
 
 
 def asks_an_owner(site: Site) -> None:
-    """An advance that needs an approval: branch, commit, pull request, labels, status."""
+    """An advance that needs an approval: branch, commit, pull request, reviews, labels, status."""
     site.github.wait(3 * HOUR)
     site.serve()
 
@@ -45,6 +45,10 @@ def rolls_back(site: Site) -> None:
     site.serve(bad_since=bad)
 
 
+OPTIONS: dict[Scene, dict[str, object]] = {
+    asks_an_owner: {"files": initial(text=policy_text(reviewers=["@bob"]))},
+    advances: {"files": initial(stage="half")},
+}
 SCENES = {"asks": asks_an_owner, "advances": advances, "rolls back": rolls_back}
 
 
@@ -66,8 +70,7 @@ def scene(request: pytest.FixtureRequest) -> Scene:
 def _scenes(make_site: Callable[..., Site], scene: Scene) -> Iterator[Site]:
     """The same site again and again, each ready for the tick under test."""
     while True:
-        options = {"files": initial(stage="half")} if scene is advances else {}
-        site = make_site(**options)
+        site = make_site(**OPTIONS.get(scene, {}))
         scene(site)
         yield site
 
@@ -77,7 +80,7 @@ def test_every_cut_ends_alike(make_site: Callable[..., Site], scene: Scene, afte
     sites = _scenes(make_site, scene)
     site = next(sites)
     before = len(site.github.log)
-    _run(site, 2)
+    _run(site, 3)
     expected = site.end()
     writes = sum(entry.write for entry in site.github.log[before:])
     assert writes >= 3
@@ -87,7 +90,7 @@ def test_every_cut_ends_alike(make_site: Callable[..., Site], scene: Scene, afte
         site.github.fail(None, "write", nth=nth, after=after)
         _run(site)
         site.github.heal()
-        _run(site, 2)
+        _run(site, 3)
         assert site.end() == expected, f"write {nth} of {writes}"
 
 
@@ -95,7 +98,7 @@ def test_killed_after_any_write_ends_alike(make_site: Callable[..., Site], scene
     sites = _scenes(make_site, scene)
     site = next(sites)
     before = len(site.github.log)
-    _run(site, 2)
+    _run(site, 3)
     expected = site.end()
     positions = [at for at, entry in enumerate(site.github.log[before:], start=1) if entry.write]
     for position in positions:
@@ -105,7 +108,7 @@ def test_killed_after_any_write_ends_alike(make_site: Callable[..., Site], scene
         site.github.fail(None, nth=position + 1, times=1000)
         _run(site)
         site.github.heal()
-        _run(site, 2)
+        _run(site, 3)
         assert site.end() == expected, f"killed after request {position}"
 
 

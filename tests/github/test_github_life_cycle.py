@@ -9,10 +9,12 @@ from datetime import timedelta
 
 import pytest
 from support.github import Refused, Rules, strict
+from support.github.faults import message
 from support.github.model import QUICK_START
 from support.hosted import Site
 from support.ticks import HOUR, NAME, STATE, initial, policy_text
 
+from rollout_bot.core.actions import DeleteBranch, FinishPull
 from rollout_bot.core.decision import DecisionAction
 from rollout_bot.core.state import ChangeKind
 
@@ -158,7 +160,8 @@ def test_a_regression_rolls_back_by_the_tick_that_sees_it(site: Site) -> None:
     pull = max(site.github.pulls.values(), key=lambda each: each.number)
     assert pull.merged_by is not None
     assert not pull.reviews
-    assert pull.branch not in site.github.branches()
+    assert [type(step.action) for step in site.one().steps] == [DeleteBranch] * 2
+    assert site.github.branches() == ["main"]
     again = site.one()
     assert not again.steps
 
@@ -399,6 +402,64 @@ def test_requests_stay_within_the_budget(site: Site) -> None:
     record = site.tick()
     assert site.state().stage == "half"
     assert record.requests <= 8, site.github.requests(before)
+    assert len(site.github.branches()) == 4
+    site.tick()
+    assert site.github.branches() == ["main"]
+    assert site.tick().requests <= 2
+
+
+@pytest.mark.parametrize(("looks", "spent"), [(0, 7), (1, 8), (2, 10), (4, 11)])
+def test_a_github_that_hesitates_costs_what_the_documentation_says(
+    make_site: Callable[..., Site], looks: int, spent: int
+) -> None:
+    site = make_site(files=initial(stage="half"))
+    site.github.world.unknown_looks = looks
+    site.github.wait(3 * HOUR)
+    site.serve()
+    assert site.tick().requests == spent
+    assert site.state().stage == "most"
+    assert len(site.github.branches()) == 2
+    assert site.tick().requests <= 3
+    assert site.github.branches() == ["main"]
+
+
+def test_reviewers_of_the_policy_are_asked_once(make_site: Callable[..., Site]) -> None:
+    site = make_site(files=initial(text=policy_text(reviewers=["@bob", "@acme/release", "@nobody"])))
+    site.github.world.teams["acme/release"] = frozenset({"alice"})
+    number = pending(site)
+    assert site.github.pulls[number].requested == ["alice"]
+    assert site.state().stage == "canary"
+    assert site.tick().requests <= 2
+
+
+def test_an_advance_that_asks_reviewers_stays_within_the_budget(make_site: Callable[..., Site]) -> None:
+    site = make_site(files=initial(text=policy_text(reviewers=["@bob", "@acme/release"])))
+    site.github.wait(3 * HOUR)
+    site.serve()
+    record = site.tick()
+    assert record.requests <= 8
+    (pull,) = site.github.open_pulls()
+    assert pull.requested == ["alice", "bob"]
+    (step, *_) = record.rollouts[0].steps
+    assert "the teams were not" in (step.note or "")
+    assert not record.rollouts[0].failed
+    steady = site.tick()
+    assert (steady.requests, steady.rollouts[0].steps) == (2, ())
+
+
+def test_labels_that_a_run_cut_short_left_out_come_with_a_later_tick(site: Site) -> None:
+    site.github.fail(message(403, "no"), "labels")
+    number = pending(site)
+    assert site.github.pulls[number].labels == []
+    site.github.heal()
+    (step,) = site.one().steps
+    assert isinstance(step.action, FinishPull)
+    assert [label.name for label in site.github.pulls[number].labels] == [
+        "rollout", "rollout: advance", "rollout: needs approval",
+    ]  # fmt: skip
+    site.github.person("alice").comment(number, "One label is enough.")
+    del site.github.pulls[number].labels[1:]
+    assert site.one().steps == ()
 
 
 def test_an_enterprise_server_has_other_addresses(site: Site) -> None:

@@ -12,7 +12,7 @@ import pytest
 from support.repositories import START
 from support.rollouts import BOT, HALF, HOUR, NOW, asks, on_hold, policy, situation, standing, state, verdict
 
-from rollout_bot.core.actions import ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.actions import ClosePull, DeleteBranch, FinishPull, MergePull, OpenPull, SetGate, UpdatePull
 from rollout_bot.core.decision import Decision, Request, decide
 from rollout_bot.core.plan import PullText
 from rollout_bot.core.policy import OFF
@@ -204,6 +204,23 @@ TICKS: dict[str, TickRecord] = {
     "stuck": TickRecord(NOW, 0, (record(stuck()),)),
     "outside-of-the-window": TickRecord(NOW, 0, (record(replace(owned(), policy=policy(window=OFFICE))),)),
     "other-pulls": TickRecord(NOW, 0, (record(owned()),), gates=done(GATE)),
+    "finishes": TickRecord(
+        NOW,
+        4,
+        (
+            record(
+                owned(),
+                steps=(
+                    Step(FinishPull(3, ("rollout",), ("@alice", "@org/team")), True, 3, note="cannot label #3: no"),
+                    *done(DeleteBranch("rollout/checkout/1-canary", "c0ffee")),
+                ),
+                pull=pull(owned()),
+            ),
+        ),
+    ),
+    "asks": TickRecord(
+        NOW, 0, (record(owned(), steps=done(replace(OPEN, reviewers=("@alice",))), pull=pull(owned())),)
+    ),
     "nothing": TickRecord(NOW, 0, ()),
 }
 

@@ -14,7 +14,7 @@ from support.ticks import HOUR, STATE, World
 
 from rollout_bot.cli import main
 from rollout_bot.commands.schema import schema
-from rollout_bot.core.actions import StartWorkflow
+from rollout_bot.core.actions import DeleteBranch, FinishPull, StartWorkflow
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.state import ChangeKind
 from rollout_bot.report.documents import tick_document
@@ -70,8 +70,13 @@ def test_what_ticks_print_fits_the_schema(tmp_path: Path, validator: Draft202012
     assert {(rollout["verdict"] or {}).get("outcome") for rollout in rollouts} > {"healthy", "regressed", None}
 
 
-def test_a_workflow_that_is_started_fits_the_schema(validator: Draft202012Validator) -> None:
-    record = RolloutRecord("checkout", steps=(Step(StartWorkflow("deploy.yml", {"percentage": "25"}), changed=True),))
+def test_what_only_a_forge_on_a_server_does_fits_the_schema(validator: Draft202012Validator) -> None:
+    steps = (
+        Step(StartWorkflow("deploy.yml", {"percentage": "25"}), changed=True),
+        Step(FinishPull(3, ("rollout",), ("@alice",)), changed=False, pull=3, note="cannot label #3"),
+        Step(DeleteBranch("rollout/checkout/2-half", "c0ffee"), changed=True),
+    )
+    record = RolloutRecord("checkout", steps=steps)
     validator.validate(tick_document(TickRecord(START, 0, (record,))))
 
 

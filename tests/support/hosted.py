@@ -92,14 +92,15 @@ class Site:
         return read_state(content.encode(), state_path(rollout))
 
     def end(self) -> tuple[object, ...]:
-        """What a run leaves behind; numbers, times, commit ids, and branches of merged pull requests aside."""
+        """What a run leaves behind; numbers, times and commit ids aside."""
         github = self.github
         open_ = [
-            (pull.branch, pull.title, github.gate(pull.number), _files(self, pull.head)) for pull in github.open_pulls()
+            (pull.branch, pull.title, github.gate(pull.number), _files(self, pull.head), pull.requested)
+            for pull in github.open_pulls()
         ]
-        merged = {pull.branch for pull in github.pulls.values() if pull.state == "MERGED"}
-        branches = [branch for branch in github.branches() if branch not in merged]
-        return github.world.store.resolve(f"{github.world.default}^{{tree}}"), branches, sorted(map(repr, open_))
+        labels = {(pull.branch, label.name) for pull in github.pulls.values() for label in pull.labels}
+        tree = github.world.store.resolve(f"{github.world.default}^{{tree}}")
+        return tree, github.branches(), sorted(map(repr, open_)), sorted(labels)
 
 
 def _files(site: Site, commit: str) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from rollout_bot.core.actions import ClosePull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.actions import ClosePull, DeleteBranch, SetGate, StartWorkflow, UpdatePull
 from rollout_bot.core.repository import GATE, GateStatus, PullRequest, PullState
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.desk import Desk
@@ -82,6 +82,12 @@ def start_workflow(desk: Desk, action: StartWorkflow) -> Applied:
         "POST", f"{desk.place.path}/actions/workflows/{quote(name, safe='')}/dispatches", purpose, content
     )
     return Applied(changed=True)
+
+
+def delete_branch(desk: Desk, action: DeleteBranch) -> Applied:
+    """Deletes what a merge left behind, unless the branch has moved. It may stay: nothing depends on it."""
+    note = desk.delete(action.branch, action.head)
+    return Applied(changed=note is None, note=note)
 
 
 def role(desk: Desk, person: str) -> str:

@@ -138,15 +138,16 @@ class Desk:
             raise NotFound(f"there is no pull request #{number} to {self.base}")
         return answer
 
-    def tidy(self, pull: PullRequest) -> None:
-        """Deletes the branch of a merged pull request, where GitHub does not. It may stay: nothing depends on it."""
-        if self.view.deletes_branches or pull.state is not PullState.MERGED:
-            return
-        purpose = Purpose(f"delete the branch {pull.branch}", "contents: write")
+    def delete(self, branch: str, head: str) -> str | None:
+        """Deletes a branch that is still at `head`; answers what keeps it from that."""
+        purpose = Purpose(f"delete the branch {branch}", "contents: write")
+        update = {"name": f"refs/heads/{branch}", "beforeOid": head, "afterOid": "0" * len(head)}
+        variables = {"input": {"repositoryId": self.view.repository, "refUpdates": [update]}}
         try:
-            self.transport.write("DELETE", ref_path(self.place, pull.branch), purpose)
-        except ForgeError:
-            return
+            error = self.transport.mutate(queries.UPDATE_REFS, variables, purpose).error
+        except ForgeError as lost:
+            error = lost
+        return str(error) if error is not None else None
 
 
 def ref_path(place: Place, branch: str) -> str:

@@ -7,13 +7,24 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.actions import (
+    Action,
+    ClosePull,
+    DeleteBranch,
+    FinishPull,
+    MergePull,
+    OpenPull,
+    SetGate,
+    StartWorkflow,
+    UpdatePull,
+)
 from rollout_bot.core.finding import Finding
 from rollout_bot.core.repository import Snapshot
-from rollout_bot.forge.github.acting import close_pull, role, set_gate, start_workflow, update_pull
+from rollout_bot.forge.github.acting import close_pull, delete_branch, role, set_gate, start_workflow, update_pull
 from rollout_bot.forge.github.asking import Place
 from rollout_bot.forge.github.desk import Desk
 from rollout_bot.forge.github.examination import examine
+from rollout_bot.forge.github.finishing import finish_pull
 from rollout_bot.forge.github.looking import Looker
 from rollout_bot.forge.github.merging import merge_pull
 from rollout_bot.forge.github.opening import open_pull
@@ -72,6 +83,8 @@ class GitHubForge:
         match action:
             case OpenPull():
                 return open_pull(self._desk, action)
+            case FinishPull():
+                return finish_pull(self._desk, action)
             case UpdatePull():
                 return update_pull(self._desk, action)
             case SetGate():
@@ -82,6 +95,8 @@ class GitHubForge:
                 return close_pull(self._desk, action)
             case StartWorkflow():
                 return start_workflow(self._desk, action)
+            case DeleteBranch():
+                return delete_branch(self._desk, action)
 
     def role(self, person: str) -> str:
         """A person's role in the repository: admin, maintain, write, triage, read or none."""

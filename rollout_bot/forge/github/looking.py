@@ -37,7 +37,6 @@ class View:
     owned: bool
     repository: str
     handles: Mapping[int, Handle]
-    deletes_branches: bool
 
 
 @dataclass
@@ -108,13 +107,13 @@ class Looker:
                 files=files,
                 history={path: found for path, found in self._memory.history.items() if found},
                 pulls=_newest((*pulls, *(reading.pull(node, people) for node in closed))),
+                left=reading.left(repository["ours"], str(self.place.base), people),
             ),
             people=people,
             owners=owners,
             owned=owned,
             repository=str(repository["id"]),
             handles={int(node["number"]): reading.handle(node) for node in opened},
-            deletes_branches=bool(repository["deleteBranchOnMerge"]),
         )
 
     def _learn(

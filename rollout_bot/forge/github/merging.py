@@ -13,8 +13,11 @@ from rollout_bot.forge.github.opening import headline, message
 from rollout_bot.forge.github.reading import Node
 from rollout_bot.forge.interface import Applied, Conflict, ForgeError, NotMergeable
 
-PAUSES = (0.5, 1.0, 2.0)
+PAUSES = (1.0, 1.5, 2.5)
 """Seconds before each further try while GitHub still works out whether a pull request can be merged."""
+
+_SILENT = ("not mergeable", "base branch was modified")
+"""GitHub's words where it may just not have made up its mind; a rule that forbids the merge it names."""
 
 _UNDECIDED = ("CLEAN", "HAS_HOOKS", "UNSTABLE", "UNKNOWN")
 _REFUSALS = (
@@ -28,18 +31,20 @@ _REFUSALS = (
 
 
 def merge_pull(desk: Desk, action: MergePull) -> Applied:
-    """Squash-merges. Raises Conflict where head or base moved, NotMergeable with what a rule still asks for."""
+    """Squash-merges. Raises Conflict where head or base moved, NotMergeable with what a rule still asks for.
+
+    The branch stays: unless GitHub deletes it by itself, a tick that has nothing else to do will.
+    """
     pull = desk.newest(action.branch)
     head = action.head or desk.made.get(action.branch, pull.head)
     _check(pull, head)
     if pull.state is PullState.MERGED:
-        desk.tidy(pull)
         return Applied(changed=False, pull=pull)
     for attempt, pause in enumerate((*PAUSES, None)):
         try:
             _put(desk, action, pull, head)
         except (NotMergeable, Unanswered) as error:
-            if attempt == 0 and pause is not None and isinstance(error, NotMergeable):
+            if attempt != 1 and pause is not None and _silent(error):
                 # Mostly GitHub is just working it out; asking what stands in the way would cost a request.
                 desk.transport.wait(pause)
                 continue
@@ -48,7 +53,6 @@ def merge_pull(desk: Desk, action: MergePull) -> Applied:
             current = desk.remember(node)
             _check(current, head)
             if current.state is PullState.MERGED:
-                desk.tidy(current)
                 return Applied(changed=isinstance(error, Unanswered), pull=current)
             if pause is None or not _undecided(found, node, error):
                 raise _obstacle(desk, action, found, error) from None
@@ -56,11 +60,7 @@ def merge_pull(desk: Desk, action: MergePull) -> Applied:
         else:
             break
     merged = replace(pull, state=PullState.MERGED, closed_at=desk.now, closed_by=desk.view.people.actor)
-    desk.keep(merged)
-    if attempt == 0:
-        # Requests are few; GitHub can be told to delete merged branches by itself.
-        desk.tidy(merged)
-    return Applied(changed=True, pull=merged)
+    return Applied(changed=True, pull=desk.keep(merged))
 
 
 def _check(pull: PullRequest, head: str) -> None:
@@ -79,6 +79,10 @@ def _put(desk: Desk, action: MergePull, pull: PullRequest, head: str) -> None:
     }
     purpose = Purpose(f"merge #{pull.number}", "contents: write")
     desk.transport.write("PUT", f"{desk.place.path}/pulls/{pull.number}/merge", purpose, content)
+
+
+def _silent(error: ForgeError) -> bool:
+    return isinstance(error, NotMergeable) and any(words in str(error).lower() for words in _SILENT)
 
 
 def _undecided(found: Node, node: Node, error: ForgeError) -> bool:

@@ -1,10 +1,11 @@
-"""Opens a pull request: a branch with one signed commit, the pull request itself, its labels."""
+"""Opens a pull request: a branch with one signed commit, and the pull request itself."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rollout_bot.core.actions import OpenPull
@@ -13,6 +14,7 @@ from rollout_bot.forge.git import raw
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.desk import Branch, Desk, ref_path
 from rollout_bot.forge.github.errors import Purpose, Rejected, Unanswered
+from rollout_bot.forge.github.finishing import finish
 from rollout_bot.forge.github.reading import Handle, Node, blob
 from rollout_bot.forge.interface import Applied, Conflict, ForgeError
 
@@ -195,14 +197,15 @@ def _propose(desk: Desk, action: OpenPull, head: str, branch_id: str | None) -> 
         done = _known(desk, action, desk.branch(action.branch))
         if done is None or done.pull is None or done.pull.head != head:
             raise
-        _label(desk, action, done.pull.number)
-        return Applied(changed=True, pull=done.pull)
-    return _opened(desk, action, head, int(opened["number"]), Handle(str(opened["node_id"]), branch_id, armed=False))
+        return replace(finish(desk, done.pull, action.labels, action.reviewers), changed=True)
+    pull = _opened(desk, action, head, int(opened["number"]))
+    desk.keep(pull, Handle(str(opened["node_id"]), branch_id, armed=False))
+    return replace(finish(desk, pull, action.labels, action.reviewers, opened), changed=True)
 
 
-def _opened(desk: Desk, action: OpenPull, head: str, number: int, handle: Handle) -> Applied:
+def _opened(desk: Desk, action: OpenPull, head: str, number: int) -> PullRequest:
     desk.made[action.branch] = head
-    pull = PullRequest(
+    return PullRequest(
         number=number,
         branch=action.branch,
         head=head,
@@ -213,21 +216,5 @@ def _opened(desk: Desk, action: OpenPull, head: str, number: int, handle: Handle
         opened_at=desk.now,
         paths=tuple(action.files),
         changes={path: raw(text) for path, text in action.files.items() if path.startswith(f"{ROOT}/")},
-        labels=action.labels,
         owners_approved=desk.view.owners.approved(tuple(action.files), ()),
     )
-    _label(desk, action, number)
-    return Applied(changed=True, pull=desk.keep(pull, handle))
-
-
-def _label(desk: Desk, action: OpenPull, number: int) -> None:
-    """Labels are for people's lists; nothing depends on them."""
-    if not action.labels:
-        return
-    purpose = Purpose(f"label #{number}", "pull-requests: write")
-    try:
-        desk.transport.write(
-            "POST", f"{desk.place.path}/issues/{number}/labels", purpose, {"labels": list(action.labels)}
-        )
-    except ForgeError:
-        return

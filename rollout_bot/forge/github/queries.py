@@ -44,7 +44,7 @@ fragment open on PullRequest {{
   isDraft mergeable reviewDecision changedFiles
   headRef {{ id }}
   autoMergeRequest {{ enabledAt }}
-  labels(first: 20) {{ nodes {{ name }} }}
+  labels(first: 100) {{ nodes {{ name }} }}
   latestOpinionatedReviews(first: 100, writersOnly: true) {{ {_REVIEWS} }}
   files(first: 100) {{ {_FILE_PAGE} }}
   commits(last: 1) {{ nodes {{ commit {{
@@ -78,6 +78,17 @@ fragment base on Ref {{
 }}
 """
 
+_BRANCH = f"""
+fragment branch on Ref {{
+  name prefix
+  target {{ oid }}
+  associatedPullRequests(first: 5, orderBy: {{field: CREATED_AT, direction: DESC}}) {{ nodes {{
+    state headRefOid baseRefName
+    author {{ {_ACTOR} }}
+  }} }}
+}}
+"""
+
 _REVISION = f"""
 fragment revisions on CommitHistoryConnection {{
   pageInfo {{ hasNextPage endCursor }}
@@ -99,7 +110,7 @@ query Look($owner: String!, $name: String!, $base: String, $ref: String!, $named
            $gate: String!) {
   viewer { login id }
   repository(owner: $owner, name: $name) {
-    id deleteBranchOnMerge
+    id
     ref(qualifiedName: $ref) @include(if: $named) { ...base }
     defaultBranchRef @skip(if: $named) { ...base }
     open: pullRequests(states: OPEN, baseRefName: $base, first: 100, orderBy: {field: CREATED_AT, direction: DESC}) {
@@ -109,6 +120,7 @@ query Look($owner: String!, $name: String!, $base: String, $ref: String!, $named
                          orderBy: {field: UPDATED_AT, direction: DESC}) {
       pageInfo { hasNextPage endCursor } nodes { ...closed }
     }
+    ours: refs(refPrefix: "refs/heads/rollout/", first: 100) { nodes { ...branch } }
   }
 }
 """
@@ -116,6 +128,7 @@ query Look($owner: String!, $name: String!, $base: String, $ref: String!, $named
     + _OPEN
     + _CLOSED
     + _BASE
+    + _BRANCH
 )
 """Everything whose names are known beforehand, as of one commit of the base branch."""
 
@@ -205,6 +218,13 @@ mutation Commit($commit: CreateCommitOnBranchInput!) {
   createCommitOnBranch(input: $commit) { commit { oid } }
 }
 """
+
+UPDATE_REFS = """
+mutation UpdateRefs($input: UpdateRefsInput!) {
+  updateRefs(input: $input) { clientMutationId }
+}
+"""
+"""Of the ways to delete a branch the one that compares its commit first."""
 
 AUTO_MERGE = """
 mutation AutoMerge($input: EnablePullRequestAutoMergeInput!) {

@@ -193,6 +193,20 @@ def pull(
     )
 
 
+def left(branches: Node | None, base: str, people: People) -> dict[str, str]:
+    """Branches by name with their heads, where the bot's pull request was merged at that head and is the newest."""
+    found: dict[str, str] = {}
+    for branch in (branches or {}).get("nodes") or ():
+        pulls = [node for node in (branch["associatedPullRequests"] or {}).get("nodes") or () if node]
+        if not pulls or any(node["state"] == "OPEN" for node in pulls):
+            continue
+        newest, head = pulls[0], str(branch["target"]["oid"])
+        ours = people.name(newest.get("author")) == people.actor and newest["baseRefName"] == base
+        if ours and newest["state"] == "MERGED" and newest["headRefOid"] == head:
+            found[f"{branch['prefix']}{branch['name']}".removeprefix("refs/heads/")] = head
+    return found
+
+
 def handle(node: Node) -> Handle:
     return Handle(str(node["id"]), (node.get("headRef") or {}).get("id"), node.get("autoMergeRequest") is not None)
 

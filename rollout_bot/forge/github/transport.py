@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 from rollout_bot.exchange import Late, Oversized, within
 from rollout_bot.forge.github.bearer import Kind, kind_of
 from rollout_bot.forge.github.errors import (
-    Overlong,
     Overloaded,
+    Overlong,
     Purpose,
     Rejected,
     SlowDown,

@@ -148,8 +148,15 @@ class Desk:
         """Deletes the branch of a pull request that is over, unless somebody works on it."""
         branch, number = pull.branch, pull.number
         newest = max(record.number for record in self._store.all() if record.branch == branch)
-        if self._objects.heads().get(branch) == pull.head and newest == number and not self._trees.on(branch):
-            self._git.run("update-ref", "-d", f"refs/heads/{branch}", pull.head)
+        if newest == number:
+            self._delete(branch, pull.head)
+
+    def _delete(self, branch: str, head: str) -> bool:
+        """Deletes a branch that is still at `head`, unless somebody works on it; answers whether it did."""
+        if self._objects.heads().get(branch) != head or self._trees.on(branch):
+            return False
+        self._git.run("update-ref", "-d", f"refs/heads/{branch}", head)
+        return True
 
 
 def hidden(number: int) -> str:

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.actions import (
+    Action,
+    ClosePull,
+    DeleteBranch,
+    FinishPull,
+    MergePull,
+    OpenPull,
+    SetGate,
+    StartWorkflow,
+    UpdatePull,
+)
 from rollout_bot.core.finding import Finding, Level
 from rollout_bot.core.repository import PullRequest, PullState, Snapshot
 from rollout_bot.forge.codeowners import fold
@@ -77,6 +87,8 @@ class LocalForge(Desk):
             match action:
                 case OpenPull():
                     return self._open(action)
+                case FinishPull():
+                    return self._finish(action)
                 case UpdatePull():
                     return self._update(action)
                 case SetGate():
@@ -87,6 +99,8 @@ class LocalForge(Desk):
                     return self._close(self._record(action.number), self.actor, action.comment)
                 case StartWorkflow():
                     return Applied(changed=False)
+                case DeleteBranch():
+                    return Applied(self._delete(action.branch, action.head))
 
     def role(self, person: str) -> None:
         """None for everybody: whoever can write the repository's files can do anything here."""
@@ -171,6 +185,7 @@ class LocalForge(Desk):
             opened_at=self.now,
             message=action.message,
             labels=action.labels,
+            reviewers=action.reviewers,
         )
         self._store.write(record)
         self._made[action.branch] = head
@@ -219,6 +234,15 @@ class LocalForge(Desk):
         commands = [f"update refs/heads/{branch}", head, old or "0" * len(head)]
         commands += [f"update {hidden(number)}", head, ""]
         self._git.run("update-ref", "-z", "--stdin", stdin=listed(commands))
+
+    def _finish(self, action: FinishPull) -> Applied:
+        record, pull = self._open_record(action.number)
+        labels = tuple(dict.fromkeys((*record.labels, *action.labels)))
+        reviewers = tuple(dict.fromkeys((*record.reviewers, *action.reviewers)))
+        if (labels, reviewers) == (record.labels, record.reviewers):
+            return Applied(changed=False, pull=pull)
+        self._store.write(replace(record, labels=labels, reviewers=reviewers))
+        return Applied(changed=True, pull=replace(pull, labels=labels, reviewers=reviewers))
 
     def _update(self, action: UpdatePull) -> Applied:
         record, pull = self._open_record(action.number)

@@ -58,6 +58,7 @@ class Record:
     closed_by: str | None = None
     merge_commit: str | None = None
     approvers: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
 
 
 class PullStore:
@@ -166,6 +167,7 @@ def _record(data: Any) -> Record:
         closed_by=_text(data["closed_by"]) if data["closed_by"] is not None else None,
         merge_commit=_text(data["merge_commit"]) if data["merge_commit"] is not None else None,
         approvers=_texts(data["approvers"]),
+        reviewers=_texts(data.get("reviewers", [])),
     )
 
 

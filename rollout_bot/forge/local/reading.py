@@ -80,6 +80,7 @@ class Reader:
             gate=record.statuses.get(head),
             closed_at=record.closed_at,
             closed_by=record.closed_by,
+            reviewers=record.reviewers,
         )
 
     def missing(self, pull: PullRequest, base: Base) -> tuple[str, ...]:

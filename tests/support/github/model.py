@@ -153,6 +153,7 @@ class Pull:
     labels: list[Label] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     requested: list[str] = field(default_factory=list)
+    """Who was asked for a review: logins, and teams as `owner/slug`."""
     comments: list[Comment] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     auto_merge: AutoMerge | None = None

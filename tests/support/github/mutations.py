@@ -61,6 +61,18 @@ class Mutations:
         self.world.delete_branch(find(self.context, input["refId"]).data, self.actor)
         return self._done(input)
 
+    def update_refs(self, input: Input) -> dict[str, Any]:  # noqa: A002
+        self.context.need("contents", "write")
+        for each in input["refUpdates"]:
+            name = given_branch(each["name"])
+            if each.get("beforeOid") not in (None, self.world.store.head(name)):
+                raise Refused(422, f"Reference update failed: {each['name']} is not at {each['beforeOid']}")
+            if set(each["afterOid"]) != {"0"}:
+                raise Refused(422, "the fake only deletes")
+        for each in input["refUpdates"]:
+            self.world.delete_branch(given_branch(each["name"]), self.actor)
+        return self._done(input)
+
     def create_commit_on_branch(self, input: Input) -> dict[str, Any]:  # noqa: A002
         self.context.need("contents", "write")
         target = input["branch"]
@@ -168,7 +180,7 @@ class Mutations:
     def request_reviews_by_login(self, input: Input) -> dict[str, Any]:  # noqa: A002
         self.context.need("pull_requests", "write")
         pull = self._pull(input)
-        self.world.request(pull, [*(input.get("userLogins") or ()), *(input.get("teamSlugs") or ())])
+        self.world.request(pull, list(input.get("userLogins") or ()), list(input.get("teamSlugs") or ()))
         return self._done(input, pullRequest=self._shown(pull))
 
     def repository(self) -> RepositoryNode:

@@ -85,7 +85,7 @@ def _part(name: re.Match[str]) -> str:
 def endpoint(
     method: str, template: str, *needs: tuple[str, str], body: str | None = None
 ) -> Callable[[Handler], Handler]:
-    """Registers an endpoint: permissions that its token needs, and the published model of its body."""
+    """Registers an endpoint: permissions that its token needs, and the published models one of which its body is."""
 
     def register(handler: Handler) -> Handler:
         ROUTES.append(Route(method, template, handler, needs, body))
@@ -114,11 +114,13 @@ def serve(route: Route, call: Call) -> Reply:
 
 def fault(route: Route, call: Call) -> str | None:
     """What is wrong with the request by GitHub's own description."""
-    return unlawful(route.body, call.body) if route.body else None
+    found = [unlawful(model, call.body) for model in (route.body or "").split("|") if model]
+    return None if None in found else next(iter(found), None)
 
 
 PULLS_READ, PULLS = ("pull_requests", "read"), ("pull_requests", "write")
 _RUNS = "ReposOwnerRepoActionsWorkflowsWorkflowIdRunsGetResponse200"
+_REVIEWERS = "ReposOwnerRepoPullsPullNumberRequestedReviewersPostBodyAnyof"
 _DELETES = "delete_branch_on_merge"
 CONTENTS_READ, CONTENTS = ("contents", "read"), ("contents", "write")
 
@@ -260,9 +262,15 @@ def dismiss_review(call: Call) -> Reply:
     return Reply(200, shapes.review(review, call.pull, call.url), "PullRequestReview")
 
 
-@endpoint("POST", REPO + "/pulls/{number}/requested_reviewers", PULLS)
+@endpoint("GET", REPO + "/pulls/{number}/requested_reviewers", PULLS_READ)
+def requested_reviewers(call: Call) -> Reply:
+    people, teams = shapes.requested(call.pull)
+    return Reply(200, {"users": people, "teams": teams}, "PullRequestReviewRequest")
+
+
+@endpoint("POST", REPO + "/pulls/{number}/requested_reviewers", PULLS, body=f"{_REVIEWERS}0|{_REVIEWERS}1")
 def request_reviewers(call: Call) -> Reply:
-    call.world.request(call.pull, [*call.body.get("reviewers", ()), *call.body.get("team_reviewers", ())])
+    call.world.request(call.pull, call.body.get("reviewers", []), call.body.get("team_reviewers", []))
     return Reply(201, shapes.pull_in_list(call.world, call.pull, call.url), "PullRequestSimple")
 
 

@@ -49,6 +49,7 @@ def label(each: Label) -> Shape:
 def pull_in_list(world: World, pull: Pull, url: str) -> Shape:
     here = f"{url}/pulls/{pull.number}"
     armed = pull.auto_merge
+    people, teams = requested(pull)
     return {
         "url": here,
         "issue_url": f"{url}/issues/{pull.number}",
@@ -62,6 +63,8 @@ def pull_in_list(world: World, pull: Pull, url: str) -> Shape:
         "draft": pull.draft,
         "user": person(pull.author),
         "labels": [label(each) for each in pull.labels],
+        "requested_reviewers": people,
+        "requested_teams": teams,
         "created_at": stamp(pull.created),
         "updated_at": stamp(pull.updated),
         "closed_at": stamp(pull.closed),
@@ -94,6 +97,13 @@ def pull(world: World, pull: Pull, url: str, *, look: bool = True) -> Shape:
         "merged_by": person(pull.merged_by) if pull.merged_by else None,
         "changed_files": len(world.store.diff(pull.base_oid, pull.head)),
     }
+
+
+def requested(pull: Pull) -> tuple[list[Shape], list[Shape]]:
+    """The people and the teams that were asked for a review."""
+    people = [person(Actor(name)) for name in pull.requested if "/" not in name]
+    slugs = [name.partition("/")[2] for name in pull.requested if "/" in name]
+    return people, [{"id": 1, "node_id": f"T_{slug}", "name": slug, "slug": slug} for slug in slugs]
 
 
 def issue(world: World, pull: Pull, url: str) -> Shape:

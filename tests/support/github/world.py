@@ -152,7 +152,16 @@ class World:
         pull = Pull(number, who, branch, base, target, head, title, body, self.now, self.now, draft)
         self.store.keep(f"{number}/head", head)
         self.pulls[number] = pull
+        self._ask_owners(pull)
         return pull
+
+    def _ask_owners(self, pull: Pull) -> None:
+        """GitHub asks the code owners of changed paths by itself."""
+        owners = self.book.owners(pull.base_oid).owners
+        names = [
+            name.removeprefix("@") for path in self.store.diff(pull.base_oid, pull.head) for name in owners.of(path)
+        ]
+        pull.requested = [name for name in dict.fromkeys(names) if fold(name) != fold(pull.author.login)]
 
     def edit(self, pull: Pull, title: str | None, body: str | None) -> None:
         if body is not None and len(body) > 65536:
@@ -211,15 +220,16 @@ class World:
             if self.label(name) not in pull.labels:
                 pull.labels.append(self.label(name))
 
-    def request(self, pull: Pull, people: list[str]) -> None:
-        for person in people:
-            if self.role(person) == "none" and fold(person) not in self.teams:
-                text = f"not a collaborator of the {self.owner}/{self.name} repository."
-                raise Refused(422, f"Reviews may only be requested from collaborators. {person} is {text}")
-            if fold(person) == pull.author.login:
-                raise Refused(422, "Review cannot be requested from pull request author.")
-            if person not in pull.requested:
-                pull.requested.append(person)
+    def request(self, pull: Pull, people: list[str], teams: list[str]) -> None:
+        """All of them, or nobody."""
+        whole = [f"{self.owner}/{slug}" for slug in teams]
+        strangers = [each for each in people if self.role(each) == "none"]
+        if strangers or any(fold(each) not in self.teams for each in whole):
+            who = f"users or teams you specified is not a collaborator of the {self.owner}/{self.name} repository."
+            raise Refused(422, f"Reviews may only be requested from collaborators. One or more of the {who}")
+        if any(fold(each) == pull.author.login for each in people):
+            raise Refused(422, "Review cannot be requested from pull request author.")
+        pull.requested += [each for each in (*people, *whole) if each not in pull.requested]
 
     def set_status(
         self,
