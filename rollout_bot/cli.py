@@ -23,6 +23,7 @@ _COMMANDS = {
     "resume": "requests",
     "pulls": "pulls",
     "percentage": "percentage",
+    "export": "export",
     "verify": "verify",
     "doctor": "doctor",
     "schema": "schema",

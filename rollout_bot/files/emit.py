@@ -18,6 +18,16 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
+class Block(str):
+    """A text of several lines, to be written as such rather than in quotes."""
+
+    __slots__ = ()
+
+
+def _block(dumper: yaml.SafeDumper, text: Block) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), "|")
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
     # UTF-8 has no lone surrogates; JSON from outside may bring some.
@@ -32,6 +42,7 @@ def _float(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(Block, _block)
 _Dumper.add_representer(float, _float)
 
 

@@ -41,6 +41,11 @@ def read_state(text: bytes, file: str) -> State:
 
 def write_state(state: State) -> str:
     """The text of `state.yaml`. Equal states give equal texts; `read_state` gives the state back."""
+    return emit(_ABOUT, state_document(state))
+
+
+def state_document(state: State) -> dict[str, object]:
+    """The content of `state.yaml` as plain values, valid by its schema."""
     values: dict[str, object] = {
         "schema_version": 1,
         "rollout": state.rollout,
@@ -54,7 +59,7 @@ def write_state(state: State) -> str:
         values["hold"] = {"reason": state.hold.reason, "by": state.hold.by}
     if state.evidence:
         values["evidence"] = _write_evidence(state.evidence)
-    return emit(_ABOUT, values)
+    return values
 
 
 def _read_change(value: dict[str, Any]) -> Change:

@@ -61,7 +61,7 @@ def test_every_example_can_be_parsed(path: tuple[str, ...], capsys: pytest.Captu
     examples = re.findall(r"^  rollout-bot (.*)$", capsys.readouterr().out, re.MULTILINE)
     assert examples
     for example in examples:
-        words = shlex.split(re.split(r"\s{3,}| \| | > ", example)[0])
+        words = shlex.split(re.split(r"\s{3,}| \| | >>? ", example)[0])
         parser(words[0]).parse_args(words)
 
 

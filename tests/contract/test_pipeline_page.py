@@ -2,29 +2,66 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
-from support.debian import executable
+from support.debian import executable, libraries
 from support.guardian import guardian_repository
-from support.pages import Shell, Shown, code, shown
+from support.pages import Shell, code, shown
+
+from rollout_bot.export.registry import FORMATS
 
 PAGE = "pipeline.md"
+
+
+KUBECTL = """\
+import sys, yaml
+command, arguments = sys.argv[1], sys.argv[2:]
+if command == "get":
+    print(2, end="")
+elif command == "apply":
+    document = yaml.safe_load(sys.stdin)
+    group = document["apiVersion"].rpartition("/")[0]
+    kind = ".".join(filter(None, (document["kind"].lower(), group)))
+    print(f"{kind}/{document['metadata']['name']} configured")
+else:
+    patch = yaml.safe_load(open(arguments[-1]))
+    print(f"rollout.argoproj.io/{arguments[1]} patched" if patch["spec"]["strategy"]["canary"]["steps"] else "")
+"""
+"""Stands for a cluster: takes what is well-formed, and answers as kubectl does."""
+
+HELM = """\
+import sys
+print('Release "shop" has been upgraded. Happy Helming!' if sys.argv[-1] == "canary.weight=25" else sys.argv)
+"""
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     # yq asks jq to do the work.
     jq = executable("jq", "jq", also=("libjq1", "libonig5"))
-    libraries = {"LD_LIBRARY_PATH": ":".join(map(str, jq.parents[1].glob("lib/*")))} if ".cache" in jq.parts else {}
-    return Shell(guardian_repository(tmp_path / "service").path, (jq.parent,), libraries)
+    stubs = tmp_path / "stubs"
+    stubs.mkdir()
+    for name, text in {"kubectl": KUBECTL, "helm": HELM}.items():
+        (stubs / name).write_text(f"#!{sys.executable}\n{text}")
+        (stubs / name).chmod(0o755)
+    environment = {**libraries(jq), "GITHUB_ENV": str(tmp_path / "github.env")}
+    return Shell(guardian_repository(tmp_path / "service").path, (stubs, jq.parent), environment)
 
 
-@pytest.mark.parametrize("example", [*shown(PAGE)], ids=lambda example: example.command)
-def test_every_command_prints_what_the_page_says(shell: Shell, example: Shown) -> None:
-    done = shell.run(example.command)
-    assert (done.stdout + done.stderr).strip() == example.output
-    assert done.returncode == (1 if example.output.startswith("rollout-bot: ") else 0)
+def test_every_command_prints_what_the_page_says(shell: Shell) -> None:
+    examples = list(shown(PAGE))
+    assert len(examples) > 15
+    for example in examples:
+        done = shell.run(example.command)
+        assert (done.stdout + done.stderr).strip() == example.output, example.command
+        assert done.returncode == (1 if example.output.startswith("rollout-bot: ") else 0), example.command
+
+
+def test_every_format_has_its_example() -> None:
+    commands = " ".join(example.command for example in shown(PAGE))
+    assert all(f"--format {name} " in f"{commands} " for name in FORMATS)
 
 
 def test_the_python_reader(shell: Shell) -> None:

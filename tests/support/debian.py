@@ -33,6 +33,12 @@ def executable(package: str, name: str, also: tuple[str, ...] = ()) -> Path:
     return next(path for path in (folder / "usr" / each / name for each in ("bin", "sbin")) if path.exists())
 
 
+def libraries(program: Path) -> dict[str, str]:
+    """The environment in which an unpacked program finds what was unpacked beside it."""
+    folders = program.parents[1].glob("lib/*-linux-gnu*")
+    return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, folders))} if cache_folder() in program.parents else {}
+
+
 def _unpack(packages: tuple[str, ...], folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         work = Path(temporary)

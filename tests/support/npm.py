@@ -28,6 +28,21 @@ def package(name: str, version: str) -> Path:
     return folder
 
 
+def installed(source: Path) -> Path:
+    """A copy of a folder with a package-lock.json, its packages installed as that has them; once for each lock."""
+    lock = source / "package-lock.json"
+    folder = cache_folder() / "npm" / source.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock", timeout=300):
+        for file in source.iterdir():
+            shutil.copy(file, folder)
+        done = folder / "installed"
+        if not done.exists() or done.read_bytes() != lock.read_bytes():
+            _npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], folder, f"what {source.name} needs")
+            shutil.copy(lock, done)
+    return folder
+
+
 def github_graphql_schema() -> str:
     """GitHub's GraphQL schema, in the schema definition language."""
     return (package(*GRAPHQL_SCHEMA) / "schema.graphql").read_text("utf-8")
@@ -36,15 +51,19 @@ def github_graphql_schema() -> str:
 def _unpack(what: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         work = Path(temporary)
-        try:
-            command = ["npm", "pack", what, "--silent", "--ignore-scripts"]
-            done = subprocess.run(command, cwd=work, check=False, capture_output=True, text=True, timeout=240)
-        except FileNotFoundError:
-            raise AssertionError(f"{what} is needed, and npm is not on PATH; install Node.js with npm") from None
-        if done.returncode:
-            raise AssertionError(f"{what} is not to be had from npm: {done.stderr.strip()}")
+        _npm(["pack", what, "--silent", "--ignore-scripts"], work, what)
         (archive,) = work.glob("*.tgz")
         with tarfile.open(archive) as packed:
             packed.extractall(work / "out", filter="data")
         # Renamed when complete, so that a run cut short leaves nothing that looks finished.
         shutil.move(work / "out" / "package", folder)
+
+
+def _npm(arguments: list[str], folder: Path, what: str) -> None:
+    try:
+        command = ["npm", *arguments]
+        done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=240)
+    except FileNotFoundError:
+        raise AssertionError(f"{what} is needed, and npm is not on PATH; install Node.js with npm") from None
+    if done.returncode:
+        raise AssertionError(f"{what} is not to be had from npm: {done.stderr.strip()}")

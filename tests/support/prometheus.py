@@ -42,7 +42,7 @@ def running(folder: Path, target: str | None = None, scrape_interval: str = "1s"
     jobs = f"scrape_configs: [{{job_name: test, static_configs: [{{targets: ['{target}']}}]}}]" if target else ""
     config = folder.parent / f"{folder.name}.yaml"
     config.write_text(f"global: {{scrape_interval: {scrape_interval}, scrape_timeout: {scrape_interval}}}\n{jobs}\n")
-    port = _free_port()
+    port = free_port()
     command = [
         str(executable("prometheus", "prometheus")),
         f"--config.file={config}",
@@ -83,7 +83,8 @@ def _await_ready(process: subprocess.Popen[bytes], address: str, log: str) -> No
     raise AssertionError(f"Prometheus does not get ready: {Path(log).read_text()[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

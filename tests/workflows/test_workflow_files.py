@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from support.actions import ROOT, load, step, steps
-from support.debian import cache_folder
+from support.npm import installed
 
 from rollout_bot.files.workflows import FOLDER, OWN, WORKFLOWS, is_pinned, workflow
 
@@ -55,20 +53,8 @@ def test_they_fit_githubs_schemas(theirs: list[Path]) -> None:
 
 
 def parse(*paths: Path) -> list[str]:
-    """What GitHub's own parser has to say; it is fetched once, as its lock has it."""
-    assert shutil.which("npm"), "GitHub's workflow parser needs npm on PATH; install Node.js with npm"
-    lock = PARSER / "package-lock.json"
-    folder = cache_folder() / "npm" / "workflow-parser"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock", timeout=300):
-        for source in PARSER.iterdir():
-            shutil.copy(source, folder)
-        installed = folder / "installed"
-        if not installed.exists() or installed.read_bytes() != lock.read_bytes():
-            install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-            done = subprocess.run(install, cwd=folder, check=False, capture_output=True, text=True, timeout=240)
-            assert done.returncode == 0, f"GitHub's workflow parser is not to be had from npm: {done.stderr.strip()}"
-            shutil.copy(lock, installed)
+    """What GitHub's own parser has to say."""
+    folder = installed(PARSER)
     command = ["node", folder / "parse.mjs", *paths]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     found: list[str] = json.loads(done.stdout)

@@ -1,0 +1,69 @@
+"""What a format is, and the settings that it cannot do without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rollout_bot.core.state import State
+
+Settings = Mapping[str, str]
+
+DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+"""A name of a Kubernetes object or service (RFC 1123)."""
+
+HOST = rf"(?:\*\.)?{DNS_LABEL}(?:\.{DNS_LABEL})*"
+
+
+class UnfitSetting(ValueError):
+    """A setting is missing, unknown or malformed; the message says which, and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What only the user knows, such as the name of a service. `pattern` is what its whole value has to match.
+
+    `default` stands in where nothing is given: None asks for a value, and `{rollout}` in it becomes the rollout's name.
+    """
+
+    name: str
+    meaning: str
+    example: str
+    pattern: str = DNS_LABEL
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`write` makes the text, final newline included, from a state and all of the format's settings."""
+
+    name: str
+    summary: str
+    write: Callable[[State, Settings], str]
+    settings: tuple[Setting, ...] = ()
+
+    def text(self, state: State, given: Settings) -> str:
+        """What to hand to the engine. Raises UnfitSetting."""
+        known = [setting.name for setting in self.settings]
+        for name in given:
+            if name not in known:
+                allowed = ", ".join(known) if known else "none"
+                raise UnfitSetting(f"format {self.name} has no setting {name!r}; allowed: {allowed}")
+        return self.write(state, {each.name: self._value(each, state, given) for each in self.settings})
+
+    def _value(self, setting: Setting, state: State, given: Settings) -> str:
+        value = given.get(setting.name)
+        if value is None and setting.default is None:
+            way_out = f"--set {setting.name}={setting.example}"
+            raise UnfitSetting(f"format {self.name} needs {setting.name}, {setting.meaning}; add {way_out}")
+        if value is None:
+            value = str(setting.default).format(rollout=state.rollout)
+            if not value:
+                return value
+        if not re.fullmatch(setting.pattern, value, re.ASCII):
+            example = f"{setting.name}={setting.example}"
+            raise UnfitSetting(
+                f"{value!r} is no {setting.name} for format {self.name}; allowed, for example: {example}"
+            )
+        return value
