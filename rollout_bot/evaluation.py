@@ -262,6 +262,7 @@ class Evaluator:
             now=self.now,
             interval=policy.interval,
             settings=policy.analysis,
+            whole=stage.whole,
         )
 
 

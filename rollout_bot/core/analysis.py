@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rollout_bot.core import reasons
+from rollout_bot.core.bounds import newcombe, wilson
 from rollout_bot.core.course import Course
 from rollout_bot.core.noise import estimate
 from rollout_bot.core.policy import AnalysisSettings
 from rollout_bot.core.samples import Gap, Measurement, Sample, Unmeasured
 from rollout_bot.core.timeline import Timeline, timeline
-from rollout_bot.core.verdict import Outcome, Rate, Verdict
+from rollout_bot.core.verdict import Comparison, Outcome, Rate, Verdict
 
 _LATE = 2
 """Intervals without a newer one after which a measurement says nothing about now."""
-
-_Z95 = 1.959964
-"""The normal distribution has 95 % within this many standard deviations."""
 
 
 def analyse(
@@ -30,18 +27,21 @@ def analyse(
     now: datetime,
     interval: timedelta,
     settings: AnalysisSettings,
+    whole: bool = False,
 ) -> Verdict:
     """The verdict on a stage whose evidence begins at `since`. `limit` is its greatest error rate, a fraction above 0.
 
     Intervals up to `since` only tell how noisy the service is; give those of the day before. What is unknown is
-    `UNAVAILABLE` or `INCONCLUSIVE`, never anything better or worse.
+    `UNAVAILABLE` or `INCONCLUSIVE`, never anything better or worse. `whole` says that the stage has all the traffic:
+    nothing is left to compare it with, so it is judged by the limit alone, whatever is measured of a baseline.
     """
     if isinstance(measurement, Unmeasured):
         return Verdict(Outcome.UNAVAILABLE, (measurement.reason,), limit)
     times = timeline(measurement, since=since, now=now, interval=interval)
     if isinstance(times, Unmeasured):
         return Verdict(Outcome.UNAVAILABLE, (times.reason,), limit, notes=measurement.notes)
-    course = Course(limit, interval, settings, estimate(times.history))
+    with_baseline = False if whole else measurement.with_baseline or None
+    course = Course(limit, interval, settings, estimate(times.history), with_baseline=with_baseline)
     for entry in times.stage:
         if isinstance(entry, Gap):
             course.gap(entry)
@@ -61,32 +61,14 @@ def is_late(newest: datetime | None, since: datetime, now: datetime, interval: t
     return now - max(newest or since, since) > _LATE * interval
 
 
-def wilson(rate: Rate, noise: float) -> tuple[float, float] | None:
-    """Bounds of an error rate (95 %), as fractions; None without requests.
-
-    Wilson's score interval (1927) with requests/noise, the effective sample size, in place of requests (Korn &
-    Graubard, 1998).
-    """
-    share = rate.value
-    if share is None:
-        return None
-    size = rate.requests / noise
-    z2 = _Z95 * _Z95
-    # Multiplied through by size, so that next to no requests give [0, 1] and not an overflow.
-    middle = size * share + z2 / 2
-    spread = _Z95 * math.sqrt(size * share * (1 - share) + z2 / 4)
-    return max(0.0, (middle - spread) / (size + z2)), min(1.0, (middle + spread) / (size + z2))
-
-
 def _figures(course: Course, times: Timeline, notes: Sequence[str]) -> Verdict:
     samples = [entry for entry in times.stage if isinstance(entry, Sample)]
-    rate = Rate(course.requests, course.failures)
-    bounds = wilson(rate, course.noise.factor)
+    bounds = wilson(course.enforced.rate, course.noise.factor)
     return Verdict(
         outcome=course.outcome,
         reasons=(),
         limit=course.limit,
-        stage=rate,
+        stage=course.enforced.rate,
         last_hour=_total(times, samples[-1].end - timedelta(hours=1)) if samples else Rate(0.0, 0.0),
         lower=bounds[0] if bounds else None,
         upper=bounds[1] if bounds else None,
@@ -102,7 +84,24 @@ def _figures(course: Course, times: Timeline, notes: Sequence[str]) -> Verdict:
         healthy_since=course.healthy_since,
         regressing_since=None if course.quiet else _regressing_since(course, samples),
         silent=course.silent * course.interval,
+        comparison=_comparison(course, samples),
+        bets=course.bets,
     )
+
+
+def _comparison(course: Course, samples: Sequence[Sample]) -> Comparison | None:
+    """Over the same intervals for both cohorts, for the rate of the service may have changed between others."""
+    if not course.compared:
+        return None
+    pairs = [(each.enforced, each.baseline) for each in samples if each.baseline is not None]
+    enforced = Rate(sum(one.total for one, _ in pairs), sum(one.failed for one, _ in pairs))
+    baseline = Rate(sum(other.total for _, other in pairs), sum(other.failed for _, other in pairs))
+    silent = (course.baseline.silent + course.unmeasured) * course.interval
+    found = Comparison(enforced, baseline, course.settings.max_error_rate_increase, silent=silent)
+    bounds = newcombe(enforced, baseline, course.noise.factor)
+    if bounds is None or enforced.value is None or baseline.value is None:
+        return found
+    return replace(found, increase=enforced.value - baseline.value, lower=bounds[0], upper=bounds[1])
 
 
 def _total(times: Timeline, after: datetime) -> Rate:
@@ -116,7 +115,7 @@ def _regressing_since(course: Course, samples: Sequence[Sample]) -> datetime | N
     start: datetime | None = None
     evidence = 0.0
     for sample in samples:
-        evidence += course.suspicion(sample.enforced)
+        evidence += course.suspicion(sample)
         if evidence <= 0:
             evidence, start = 0.0, None
         elif start is None:

@@ -21,6 +21,9 @@ def calls(situation: Situation) -> Iterator[str]:
     verdict, stage = situation.verdict, situation.stage
     if verdict.silent >= SILENCE:
         yield f"no requests for {duration(verdict.silent)}: does {stage.name} still serve?"
+    compared = verdict.comparison
+    if compared is not None and compared.silent >= SILENCE:
+        yield f"nothing to compare {stage.name} with for {duration(compared.silent)}: does the baseline still serve?"
     waited = situation.now - situation.standing.entered_at
     last = situation.policy.above(stage) is None
     if not last and verdict.outcome is not Outcome.HEALTHY and waited >= stage.patience:

@@ -11,8 +11,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rollout_bot.core.samples import Counts
+
 _CEILING = 0.9
 """The highest error rate that a bet expects: beyond it, one interval says everything."""
+
+_TINY = 1e-9
+"""A smaller excess is none: the formula for more would lose all its digits there."""
 
 _STEEPEST = 200.0
 """Bound of one interval's log factor: far beyond every bar, far below what a float can hold."""
@@ -41,25 +46,69 @@ OVER = Effects((1.15, 1.4, 2.0, 3.2, 6.0, 15.0, 60.0), (0.05, 0.15, 0.25, 0.22, 
 UNDER = Effects((0.02, 0.3, 0.65), (0.35, 0.40, 0.25), at_once=0.8)
 """Against "the rate is at least the limit"."""
 
+CLOSE = Effects((0.35, 0.65, 0.85), (1 / 3, 1 / 3, 1 / 3), at_once=0.8)
+"""Against "the rate is at least the baseline's and the tolerated increase": the odds of a failure are so much lower."""
+
 
 def against_limit(
     ratios: Sequence[float], limit: float, requests: float, failures: float, excess: float
 ) -> list[float]:
     """Log factors of one interval, one for each rate `ratio · limit` against the rate `limit`.
 
-    With `excess` 0 the likelihood ratio of two Poisson counts. Else z^failures over its expectation, the probability
-    generating function (1 + f − f·z)^(−mean/f) of a negative binomial count, whose variance is (1 + f) times its
-    mean; f is the `excess`, and z = q(1+f)/(limit + q·f) bets best on the rate q.
+    With `excess` 0 the likelihood ratio of two Poisson counts. Else z^failures over its greatest expectation, where
+    the variance of failures is 1 + f times their mean, f the `excess`. For z > 1 they are taken as a negative binomial
+    count, whose probability generating function is (1 + f − f·z)^(−mean/f), and z = q(1+f)/(limit + q·f) bets best on
+    the rate q. For z < 1 no clumps of that variance are worse than clumps of 1 + f each: see `against_baseline`.
     """
     expected = requests * limit
     if excess <= 0:
         return [failures * math.log(ratio) - expected * (ratio - 1) for ratio in ratios]
     logs = []
     for ratio in ratios:
+        if ratio < 1:
+            logs.append((failures * math.log(ratio) - expected * (ratio - 1)) / (1 + excess))
+            continue
         # ln((1 + f)/(1 + r·f)) = ln(z/r), written so that a tiny excess loses no digits.
         shift = math.log1p(excess * (1 - ratio) / (1 + ratio * excess))
         logs.append(failures * (math.log(ratio) + shift) + expected * shift / excess)
     return logs
+
+
+def against_baseline(
+    ratios: Sequence[float], enforced: Counts, baseline: Counts, excess: float
+) -> tuple[list[float], list[float]]:
+    """Log factors of one interval, one for each ratio of the odds of failure, against "no worse than the baseline".
+
+    The second list says how much of it a tolerated increase of the rate takes away, for each unit of that rate: less
+    `increase` times that, the factor is one against "no worse than the baseline and that increase" (with ratios below
+    1, against "at least as bad as that"). The baseline must have requests.
+
+    With n and c requests the ratio r is a bet of r·n : c on each failure where n : c would be fair, that is
+    (1+a)^failures · (1 − a·n/c)^(the baseline's), a = (r−1)·c/(r·n+c). Its expectation over two Poisson counts of one
+    rate is 1 whatever that rate is, so it may drift (the conditional test of Przyborowski & Wilenski, 1940).
+
+    Where failures come in clumps, the variance 1 + f times the mean, each side is taken at its worst. With z > 1 that
+    is a negative binomial count. With z < 1 it is clumps of equal size 1 + f: the mean of (1 − z^G)/G over the
+    clump G of a random failure is least there (Jensen's inequality), so E z^X ≤ exp(−mean·(1 − z^(1+f))/(1+f)).
+    """
+    n, c, noise = enforced.total, baseline.total, 1 + excess
+    logs, costs = [], []
+    for ratio in ratios:
+        a = (ratio - 1) * c / (ratio * n + c)
+        # What the factor of the enforced cohort costs, by unit of the expected failures.
+        if excess < _TINY:
+            cost, own, other = a, math.log1p(a), math.log1p(-a * n / c)
+        elif a >= 0:
+            growth = math.log1p(excess * a / noise)
+            cost = growth / excess
+            own = math.log1p(a / (noise + excess * a))
+            other = math.log1p(-noise * cost * n / c) / noise
+        else:
+            cost, own = a / noise, math.log1p(a) / noise
+            other = math.log1p(-math.expm1(excess * cost * n / c) / excess)
+        logs.append(enforced.failed * own + baseline.failed * other)
+        costs.append(n * cost)
+    return logs, costs
 
 
 class Mixture:
@@ -87,15 +136,15 @@ class Mixture:
         """Index of the effect size that has won most."""
         return max(range(len(self._capitals)), key=self._capitals.__getitem__)
 
-    def play(self, log_factors: Sequence[float]) -> None:
-        """One interval: place the next share of the stake, then multiply by each size's factor."""
+    def play(self, log_factors: Sequence[float], times: int = 1) -> None:
+        """One interval: place the next share of the stake, then multiply by each size's factor, `times` over."""
         stake = self._share()
         # Beyond the bound all sizes give way by as much: the cap is reached anyway, their proportions stay.
-        beyond = max(0.0, max(log_factors) - _STEEPEST)
+        beyond = max(0.0, times * max(log_factors) - _STEEPEST)
         self._age += 1
         placed = zip(self._capitals, self._effects.weights, log_factors, strict=True)
         self._capitals = [
-            (capital + stake * weight) * math.exp(log_factor - beyond) for capital, weight, log_factor in placed
+            (capital + stake * weight) * math.exp(times * log_factor - beyond) for capital, weight, log_factor in placed
         ]
         total = self.capital
         if total > self._cap:
@@ -107,3 +156,20 @@ class Mixture:
             return self._effects.at_once
         reach = self._age + self._per_day
         return (1 - self._effects.at_once) * self._per_day / ((reach - 1) * reach)
+
+
+class Recent:
+    """How much likelier one hypothesis is than another over the most telling recent stretch: CUSUMs (Page, 1954)."""
+
+    def __init__(self, size: int) -> None:
+        self._logs = [0.0] * size
+
+    @property
+    def log(self) -> float:
+        """The greatest of the log likelihood ratios, at least 0."""
+        return max(self._logs)
+
+    def play(self, log_factors: Sequence[float], times: int = 1) -> None:
+        """One interval, with a log factor for each effect size; or as if it came so many `times`."""
+        pairs = zip(self._logs, log_factors, strict=True)
+        self._logs = [min(_STEEPEST, max(0.0, log + times * factor)) for log, factor in pairs]

@@ -1,62 +1,99 @@
-"""The bets on a stage as its intervals come in: at each one, what they say so far."""
+"""A stage as its intervals come in: at each one, how things stand."""
 
 from __future__ import annotations
 
 import copy
-from collections import deque
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from rollout_bot.core.bets import OVER, UNDER, Mixture, against_limit
 from rollout_bot.core.noise import Noise
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.policy import AnalysisRule, AnalysisSettings
 from rollout_bot.core.samples import Counts, Gap, Sample
-from rollout_bot.core.verdict import Bet, Forecast, Outcome, Rate
-
-QUIET = 0.05
-"""Health needs the evidence of a regression to be under this share of what a rollback takes."""
-
-_GLARING = 10.0
-"""An interval over this many limits needs no second one to confirm it."""
+from rollout_bot.core.sequential import Sequential
+from rollout_bot.core.threshold import Threshold
+from rollout_bot.core.traffic import Traffic
+from rollout_bot.core.verdict import Bet, Forecast, Outcome
 
 _HORIZON = 2000
 """Intervals that a forecast looks ahead: three weeks of quarter hours."""
+
+_A_REQUEST = 1e-3
+"""Less than that is what interpolation leaves of none."""
 
 
 class Course:
     """Feed it the stage's samples and gaps in order; every attribute then tells how things stand at that point.
 
-    `over` and `under` are the bets against the limit. `requests` and `failures` count from the beginning of the stage,
-    `proving` the requests since the last gap, for health must be shown anew after it. `last_gap` is the newest gap,
-    `silent` the number of newest intervals without a request, `healthy_since` the end of the interval that began the
-    present unbroken run of healthy outcomes.
+    `enforced` and `baseline` tell what traffic the cohorts have had since the stage began; the baseline's counts are
+    those of the intervals that were compared. `proving` counts the requests since the last gap, for health must be
+    shown anew after it. `last_gap` is the newest gap, `healthy_since` the end of the interval that began the present
+    unbroken run of healthy outcomes.
+
+    `with_baseline` says whether there should be a baseline: with None as soon as a sample has one, with False never,
+    whatever the samples have.
     """
 
-    def __init__(self, limit: float, interval: timedelta, settings: AnalysisSettings, noise: Noise) -> None:
+    def __init__(
+        self,
+        limit: float,
+        interval: timedelta,
+        settings: AnalysisSettings,
+        noise: Noise,
+        *,
+        with_baseline: bool | None = None,
+    ) -> None:
         self.limit = limit
         self.interval = interval
         self.settings = settings
         self.noise = noise
-        self.requests = self.failures = self.proving = 0.0
-        self.intervals = self.gaps = self.silent = 0
+        self.proving = 0.0
+        self.intervals = self.gaps = 0
         self.last_gap: Gap | None = None
         self.healthy_since: datetime | None = None
+        self.enforced, self.baseline = Traffic(), Traffic()
+        self.unmeasured = 0
         self._since_gap = 0
-        self._recent: deque[float] = deque(maxlen=max(1, settings.confirm_intervals))
-        per_day = timedelta(days=1) / interval
-        self._over_effects, self._under_effects = OVER.within(limit), UNDER.within(limit)
-        self._bars = bars = _bar(settings.confidence), _bar(settings.promote_confidence)
-        self.over = Mixture(self._over_effects, per_day=per_day, cap=1e6 * bars[0])
-        self.under = Mixture(self._under_effects, per_day=per_day, cap=10 * bars[1])
+        self.rule: Sequential | Threshold = (
+            Threshold(limit, settings.min_requests)
+            if settings.rule is AnalysisRule.THRESHOLD
+            else Sequential(limit, interval, settings, noise)
+        )
+        self._ignores_baseline = with_baseline is False or isinstance(self.rule, Threshold)
+        if with_baseline:
+            self._compare()
 
     @property
-    def regression(self) -> Bet:
-        """The bet that takes a stage back; with a baseline cohort, the place of the bet `worse`."""
-        return Bet(self.over.capital, self._bars[0])
+    def requests(self) -> float:
+        return self.enforced.requests
 
     @property
-    def health(self) -> Bet:
-        """The bet that lets a stage pass; with a baseline cohort, the place of the mean of `under` and `close`."""
-        return Bet(self.under.capital, self._bars[1])
+    def failures(self) -> float:
+        return self.enforced.failures
+
+    @property
+    def silent(self) -> int:
+        """The number of newest intervals without a request."""
+        return self.enforced.silent
+
+    @property
+    def regression(self) -> Bet | None:
+        """The bet that takes a stage back; None if the rule places none."""
+        return self.rule.regression
+
+    @property
+    def health(self) -> Bet | None:
+        """The bet that lets a stage pass; None if the rule places none."""
+        return self.rule.health
+
+    @property
+    def bets(self) -> Mapping[str, Bet]:
+        """All bets by name, for those who want to see how a verdict comes about."""
+        return self.rule.bets
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is, or should be, a baseline to compare with."""
+        return isinstance(self.rule, Sequential) and self.rule.compared
 
     @property
     def outcome(self) -> Outcome:
@@ -66,9 +103,10 @@ class Course:
         # A gap before the newest interval must not hide what that interval shows.
         if self.regressed:
             return Outcome.REGRESSED
-        if self.blind:
+        if self.blind or self.unmeasured:
             return Outcome.UNAVAILABLE
-        # Here, before health, `shared` finds its place once there is a baseline to share trouble with.
+        if self.rule.shared:
+            return Outcome.SHARED
         if self.healthy:
             return Outcome.HEALTHY
         return Outcome.UNAVAILABLE if self.last_gap else Outcome.INCONCLUSIVE
@@ -80,34 +118,35 @@ class Course:
 
     @property
     def regressed(self) -> bool:
-        return self.regression.won and self.failures >= self.settings.min_failures and self.confirmed
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether the trouble is still there. Intervals without a request are no recovery, so they do not count."""
-        recent = self._recent
-        lasting = len(recent) == recent.maxlen and min(recent) > self.limit
-        return lasting or (bool(recent) and recent[-1] > _GLARING * self.limit)
+        return self.rule.regressed
 
     @property
     def quiet(self) -> bool:
-        regression = self.regression
-        return regression.capital < QUIET * regression.bar
+        return self.rule.quiet
 
     @property
     def healthy(self) -> bool:
         enough = self.proving > 0 and self.proving >= self.settings.min_requests
-        return enough and self.health.won and self.quiet and not self.muted
-
-    @property
-    def missed(self) -> float:
-        """Requests that would have come in the newest, silent intervals if traffic were as before."""
-        return self.silent * self.requests / max(1, self.intervals - self.silent)
+        return enough and self.rule.healthy and not self.muted and not self.alone
 
     @property
     def muted(self) -> bool:
         """Whether traffic has stopped for so long that old good news says nothing about now: a crash has no errors."""
-        return self.silent > 0 and self.missed >= self.settings.min_requests
+        return self.enforced.missed >= self.settings.min_requests
+
+    @property
+    def alone(self) -> bool:
+        """Whether there should be a baseline, but there has been none to compare with for so long that it is no chance.
+
+        That is when it was not measured in as many intervals as confirm a regression, or has not served a number of
+        requests that were to be expected; had it never any, as many as the enforced cohort has served.
+        """
+        if not self.compared:
+            return False
+        if self.unmeasured:
+            return self.unmeasured >= self.settings.confirm_intervals
+        expected = self.baseline.missed if self.baseline.requests else self.enforced.requests
+        return self.baseline.silent > 0 and expected >= self.settings.min_requests
 
     def gap(self, gap: Gap) -> None:
         """Nobody saw what happened: suspicion lasts, proof of health starts again."""
@@ -115,64 +154,71 @@ class Course:
         self.last_gap = gap
         self.proving = 0.0
         self._since_gap = 0
-        self.under.restart()
+        self.rule.gap()
         self.healthy_since = None
 
     def sample(self, sample: Sample) -> None:
         counts = sample.enforced
         self.intervals += 1
         self._since_gap += 1
-        self.requests += counts.total
-        self.failures += counts.failed
+        self.enforced.add(counts)
         self.proving += counts.total
-        if counts.total > 0:
-            self.silent = 0
-            self._recent.append(counts.failed / counts.total)
+        baseline = self._beside(sample)
+        if isinstance(self.rule, Sequential):
+            self.rule.play(sample, baseline, alone=self.alone or not self.compared)
         else:
-            self.silent += 1
-        over, under = self._log_factors(counts)
-        self.over.play(over)
-        self.under.play(under)
+            self.rule.play(sample)
         if self.outcome is not Outcome.HEALTHY:
             self.healthy_since = None
         elif self.healthy_since is None:
             self.healthy_since = sample.end
 
-    def suspicion(self, counts: Counts) -> float:
+    def suspicion(self, sample: Sample) -> float:
         """By how much one interval speaks for the size of regression that has won most so far (nats)."""
-        return self._log_factors(counts)[0][self.over.favourite]
+        if isinstance(self.rule, Threshold):
+            return sample.enforced.failed - self.limit * sample.enforced.total
+        return self.rule.suspicion(sample, self._comparable(sample))
 
     def forecast(self) -> Forecast | None:
         """What health still takes if every interval is like the average one so far; None if that never gets there."""
-        rate = Rate(self.requests, self.failures).value
-        settled = self.muted or self.outcome in (Outcome.HEALTHY, Outcome.REGRESSED)
-        if rate is None or rate >= self.limit or settled:
+        settled = self.muted or self.alone or self.outcome in (Outcome.HEALTHY, Outcome.REGRESSED)
+        if settled or not self.requests or isinstance(self.rule, Threshold):
             return None
-        typical = Counts(self.requests / self.intervals, self.failures / self.intervals)
-        over, under = self._log_factors(typical)
-        if max(under) <= 0:
+        typical = self.enforced.mean
+        factors = self.rule.factors(typical, self.baseline.mean if self.baseline.requests else None)
+        if max(*factors.under, *(factors.beside.close if factors.beside else ())) <= 0:
             return None
         ahead = copy.copy(self)
-        ahead.over, ahead.under = copy.copy(self.over), copy.copy(self.under)
+        ahead.rule = rule = self.rule.copy()
         steps = 0
         while steps < _HORIZON:
             # To within an eighth: that traffic stays as it is, is a rougher guess than that.
             stride = 1 + steps // 8
             steps += stride
             ahead.proving += typical.total * stride
-            ahead.over.play([stride * each for each in over])
-            ahead.under.play([stride * each for each in under])
+            rule.place(factors, stride)
             if ahead.healthy:
                 return Forecast(typical.total * steps, self.interval * steps)
         return None
 
-    def _log_factors(self, counts: Counts) -> tuple[list[float], list[float]]:
-        """For the bets `over` and `under`."""
-        excess = self.noise.excess(counts.total)
-        given = self.limit, counts.total, counts.failed, excess
-        return against_limit(self._over_effects.ratios, *given), against_limit(self._under_effects.ratios, *given)
+    def _compare(self) -> None:
+        if isinstance(self.rule, Sequential):
+            self.rule.compare()
 
+    def _comparable(self, sample: Sample) -> Counts | None:
+        """The baseline's counts, where there were requests to compare with."""
+        baseline = None if self._ignores_baseline else sample.baseline
+        return baseline if baseline is not None and baseline.total >= _A_REQUEST else None
 
-def _bar(confidence: float) -> float:
-    """The capital that a fair bet reaches with a chance of at most 1 − confidence (Ville's inequality)."""
-    return round(1 / (1 - confidence), 6)
+    def _beside(self, sample: Sample) -> Counts | None:
+        """Takes down what the baseline did in an interval; returns its counts if there is something to compare with."""
+        if self._ignores_baseline:
+            return None
+        if sample.baseline is not None:
+            self._compare()
+        if not self.compared:
+            return None
+        self.unmeasured = self.unmeasured + 1 if sample.baseline is None else 0
+        if sample.baseline is not None:
+            self.baseline.add(sample.baseline)
+        return self._comparable(sample)

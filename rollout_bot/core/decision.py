@@ -12,6 +12,7 @@ from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import (
     Approval,
+    BaselineEvidence,
     Change,
     ChangeKind,
     Evidence,
@@ -21,7 +22,7 @@ from rollout_bot.core.state import (
     held,
     moved,
 )
-from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.verdict import Outcome, Verdict
 
 
 class DecisionAction(StrEnum):
@@ -162,11 +163,27 @@ def freeze(situation: Situation) -> Evidence:
         error_rate=verdict.stage.value,
         lower=verdict.lower,
         upper=verdict.upper,
+        baseline=_frozen(verdict),
         start=verdict.start,
         end=verdict.end,
         measured_at=situation.now,
         source=situation.source,
         queries=situation.queries,
+    )
+
+
+def _frozen(verdict: Verdict) -> BaselineEvidence | None:
+    compared = verdict.comparison
+    if compared is None:
+        return None
+    return BaselineEvidence(
+        requests=compared.baseline.requests,
+        failures=compared.baseline.failures,
+        error_rate=compared.baseline.value,
+        max_error_rate_increase=compared.tolerated,
+        increase=compared.increase,
+        increase_lower=compared.lower,
+        increase_upper=compared.upper,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 
 from rollout_bot.core.durations import format_duration
@@ -37,20 +38,37 @@ class Stage:
         """How long to wait in this stage for a verdict before a human is asked; it never advances by itself."""
         return self.duration + PATIENCE if self.max_wait is None else self.max_wait
 
+    @property
+    def whole(self) -> bool:
+        """Whether it has all the traffic, so that nothing is left to compare it with."""
+        return self.percentage == 100
+
 
 OFF = Stage("off", 0, timedelta(0), 1.0, False)
 """Below the first stage of every rollout: nothing is enforced, so nothing can be measured either."""
 
 
+class AnalysisRule(StrEnum):
+    """What judges a stage: all of its evidence, or the error rate of the last hour alone."""
+
+    SEQUENTIAL = "sequential"
+    THRESHOLD = "threshold"
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysisSettings:
-    """How sure to be. `confidence` bounds the chance of rolling back a good stage (1 − confidence, over all looks)."""
+    """How sure to be. `confidence` bounds the chance of rolling back a good stage (1 − confidence, over all looks).
+
+    `max_error_rate_increase` is tolerated over the baseline's error rate, a fraction.
+    """
 
     confidence: float = 0.99
     promote_confidence: float = 0.95
     min_requests: int = 50
     min_failures: int = 3
     confirm_intervals: int = 2
+    max_error_rate_increase: float = 0.001
+    rule: AnalysisRule = AnalysisRule.SEQUENTIAL
 
 
 @dataclass(frozen=True, slots=True)

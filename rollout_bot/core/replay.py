@@ -76,7 +76,13 @@ class _Evidence:
         past = self._measurement(self._history.entries[self._before : self._first])
         times = timeline(past, since=self._since, now=self._since, interval=self._policy.interval)
         noise = estimate(times.history if isinstance(times, Timeline) else ())
-        return Course(self._stage.max_error_rate, self._policy.interval, self._policy.analysis, noise)
+        return Course(
+            self._stage.max_error_rate,
+            self._policy.interval,
+            self._policy.analysis,
+            noise,
+            with_baseline=False if self._stage.whole else self._history.with_baseline or None,
+        )
 
     def _entries(self, first: int, last: int) -> Iterator[Sample | Gap]:
         for entry in self._history.entries[first:last]:
@@ -114,6 +120,7 @@ class _Evidence:
             now=now,
             interval=self._policy.interval,
             settings=self._policy.analysis,
+            whole=self._stage.whole,
         )
 
 

@@ -42,6 +42,22 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineEvidence:
+    """What the baseline cohort counted in the intervals that were compared, and by how much it was exceeded there.
+
+    `increase` and its bounds (95 %) are differences of rates, fractions like `max_error_rate_increase`.
+    """
+
+    requests: float
+    failures: float
+    error_rate: float | None
+    max_error_rate_increase: float
+    increase: float | None
+    increase_lower: float | None
+    increase_upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What was known when the change was proposed. Rates are fractions; counts are of the stage being left."""
 
@@ -57,6 +73,7 @@ class Evidence:
     measured_at: datetime
     source: str
     queries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    baseline: BaselineEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

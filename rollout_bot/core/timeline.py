@@ -43,10 +43,14 @@ def timeline(measurement: Measurement, *, since: datetime, now: datetime, interv
 
 
 def checked(entries: Iterable[Sample | Gap]) -> Iterator[Sample | Gap]:
-    """The entries, with a gap for each whose counts cannot be true."""
+    """The entries, with a gap for each whose counts cannot be true, and no baseline where that is the one."""
     for entry in entries:
-        fault = _fault(entry.enforced) if isinstance(entry, Sample) else None
-        yield Gap(entry.start, entry.end, fault) if fault else entry
+        if isinstance(entry, Gap):
+            yield entry
+        elif fault := _fault(entry.enforced):
+            yield Gap(entry.start, entry.end, fault)
+        else:
+            yield replace(entry, baseline=None) if entry.baseline and _fault(entry.baseline) else entry
 
 
 def _fault(counts: Counts) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Outcome(StrEnum):
@@ -50,13 +52,32 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """The enforced cohort beside the baseline, over the intervals in which there was a baseline.
+
+    `increase` is by how much the enforced cohort's rate is higher, `lower` and `upper` bound it (95 %, for display);
+    `tolerated` is the policy's `max_error_rate_increase`. All are fractions: 0.007 is 0.7 points. `silent` is how long
+    there has been nothing to compare with.
+    """
+
+    enforced: Rate
+    baseline: Rate
+    tolerated: float
+    increase: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    silent: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The judgement of one stage's evidence up to now. Rates are fractions (0.005 is 0.5 %).
 
     `lower` and `upper` bound the error rate (95 %, for display: they decide nothing). `healthy_since` is the end of
     the first interval of the unbroken run of healthy verdicts that reaches to now. `regressing_since` is the start of
     the most telling recent stretch: where the bet against health began to win. `silent` is how long the newest
-    intervals have been without a request.
+    intervals have been without a request. `comparison` is None without a baseline, `bets` are those behind
+    `regression` and `health`, by name.
     """
 
     outcome: Outcome
@@ -78,3 +99,5 @@ class Verdict:
     healthy_since: datetime | None = None
     regressing_since: datetime | None = None
     silent: timedelta = timedelta(0)
+    comparison: Comparison | None = None
+    bets: Mapping[str, Bet] = field(default_factory=lambda: MappingProxyType({}))

@@ -20,6 +20,12 @@ def percent(fraction: float) -> str:
     return f"{_trimmed(value, decimals)} %"
 
 
+def points(fraction: float) -> str:
+    """A difference of rates in points of a per cent: 0.007 → "0.7 points", −0.0001 → "−0.01 points"."""
+    figure = percent(abs(fraction)).removesuffix(" %")
+    return f"{'−' if fraction < 0 else ''}{figure} {'point' if figure == '1' else 'points'}"
+
+
 def count(number: float) -> str:
     """Requests or failures: 12400.0 → "12,400"; fractions, which some servers deliver, to a tenth below a hundred."""
     if 0 < number < 0.05:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from rollout_bot.core.policy import AnalysisSettings, Fault, Metrics, Policy, Stage
+from rollout_bot.core.policy import AnalysisRule, AnalysisSettings, Fault, Metrics, Policy, Stage
 from rollout_bot.core.windows import WEEKDAYS, Window
 from rollout_bot.files.calendar import dates, hours, zone
 from rollout_bot.files.document import Document, Path, parse
@@ -154,4 +154,6 @@ _ANALYSIS: Mapping[str, Callable[[Any], object]] = {
     "min_requests": int,
     "min_failures": int,
     "confirm_intervals": int,
+    "max_error_rate_increase": rate,
+    "rule": AnalysisRule,
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from rollout_bot.core.state import Change, ChangeKind, Evidence, Hold, State
+from rollout_bot.core.state import BaselineEvidence, Change, ChangeKind, Evidence, Hold, State
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.files.document import parse
 from rollout_bot.files.emit import emit
@@ -97,6 +98,19 @@ def _read_evidence(value: dict[str, Any]) -> Evidence:
         measured_at=date_time(value["measured_at"]),
         source=value["source"],
         queries=MappingProxyType(dict(value.get("queries") or {})),
+        baseline=_read_baseline(value["baseline"]) if value.get("baseline") else None,
+    )
+
+
+def _read_baseline(value: dict[str, Any]) -> BaselineEvidence:
+    return BaselineEvidence(
+        requests=float(value["requests"]),
+        failures=float(value["failures"]),
+        error_rate=_number(value.get("error_rate")),
+        max_error_rate_increase=float(value["max_error_rate_increase"]),
+        increase=_number(value.get("increase")),
+        increase_lower=_number(value.get("increase_lower")),
+        increase_upper=_number(value.get("increase_upper")),
     )
 
 
@@ -109,6 +123,7 @@ def _write_evidence(evidence: Evidence) -> dict[str, object]:
         "error_rate": evidence.error_rate,
         "lower": evidence.lower,
         "upper": evidence.upper,
+        "baseline": _present(asdict(evidence.baseline)) if evidence.baseline else None,
         "start": evidence.start and write_time(evidence.start),
         "end": evidence.end and write_time(evidence.end),
         "measured_at": write_time(evidence.measured_at),

@@ -21,7 +21,7 @@ from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import PullRequest
 from rollout_bot.core.situation import Situation
-from rollout_bot.core.verdict import Bet, Rate, Verdict
+from rollout_bot.core.verdict import Bet, Comparison, Rate, Verdict
 
 Json = dict[str, Any]
 
@@ -116,6 +116,20 @@ def verdict_document(verdict: Verdict) -> Json:
         "forecast": None
         if verdict.forecast is None
         else {"requests": verdict.forecast.requests, "seconds": verdict.forecast.duration.total_seconds()},
+        "comparison": None if verdict.comparison is None else _comparison(verdict.comparison),
+        "bets": {name: _bet(bet) for name, bet in verdict.bets.items()},
+    }
+
+
+def _comparison(found: Comparison) -> Json:
+    return {
+        "enforced": _rate(found.enforced),
+        "baseline": _rate(found.baseline),
+        "max_error_rate_increase": found.tolerated,
+        "increase": found.increase,
+        "lower": found.lower,
+        "upper": found.upper,
+        "silent_seconds": found.silent.total_seconds(),
     }
 
 

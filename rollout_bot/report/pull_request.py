@@ -10,9 +10,9 @@ from rollout_bot.core.decision import Decision, Proposal
 from rollout_bot.core.plan import PullText
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import Approval, ChangeKind, State
-from rollout_bot.core.verdict import Outcome, Verdict
-from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.core.state import Approval, BaselineEvidence, ChangeKind, State
+from rollout_bot.core.verdict import Comparison, Outcome, Verdict
+from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.markdown import code, escape, plain, table
 
 _SIGNS = {True: "✅", False: "⏳"}
@@ -41,11 +41,21 @@ def commit_message(proposal: Proposal) -> str:
             f"Evidence: {evidence.outcome}, {rate}, limit {percent(evidence.max_error_rate)}, "
             f"{moment(evidence.start)} to {moment(evidence.end)}."
         )
+        lines += _baseline_line(evidence.baseline)
     override = proposal.approval.override if proposal.approval else None
     if override is not None:
         lines.append(f"Passes over: {', '.join(plain(gate) for gate in override.gates)}.")
     lines.append(f"Proposed-by: {plain(change.by)}")
     return "\n\n".join(lines)
+
+
+def _baseline_line(baseline: BaselineEvidence | None) -> Iterator[str]:
+    if baseline is not None and baseline.error_rate is not None and baseline.increase is not None:
+        requests = amount(baseline.requests, "request")
+        yield (
+            f"Baseline: {percent(baseline.error_rate)} of {requests} failed ({count(baseline.failures)}), increase "
+            f"{points(baseline.increase)}, tolerated {points(baseline.max_error_rate_increase)}."
+        )
 
 
 def _title(situation: Situation, proposal: Proposal) -> str:
@@ -117,13 +127,25 @@ def _evidence(verdict: Verdict, *, skip: bool) -> str:
     bounds = "–"
     if verdict.lower is not None and verdict.upper is not None:
         bounds = f"{percent(verdict.lower)} to {percent(verdict.upper)}"
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("this stage", _rate(stage.value), bounds, percent(verdict.limit), _of(stage.failures, stage.requests)),
         ("last hour", _rate(hour.value), "–", percent(verdict.limit), _of(hour.failures, hour.requests)),
     ]
+    rows += _beside(verdict.comparison)
     figures = table(("", "error rate", "likely between", "limit", "failed of requests"), rows)
     remarks = [f"- {escape(each)}" for each in (*verdict.reasons[skip:], *verdict.notes)]
     return "\n\n".join((figures, "\n".join(remarks))).strip()
+
+
+def _beside(comparison: Comparison | None) -> Iterator[tuple[str, ...]]:
+    """The baseline, and what is more than that."""
+    if comparison is None:
+        return
+    baseline = comparison.baseline
+    yield "baseline", _rate(baseline.value), "–", "–", _of(baseline.failures, baseline.requests)
+    if comparison.increase is not None and comparison.lower is not None and comparison.upper is not None:
+        bounds = f"{points(comparison.lower)} to {points(comparison.upper)}"
+        yield "increase", points(comparison.increase), bounds, points(comparison.tolerated), "–"
 
 
 def _rate(value: float | None) -> str:

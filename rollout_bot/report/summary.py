@@ -8,8 +8,8 @@ from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, PullRequest, PullState
 from rollout_bot.core.situation import Situation
-from rollout_bot.core.verdict import Outcome, Rate
-from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.core.verdict import Comparison, Outcome, Rate
+from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.annotations import needs_attention
 from rollout_bot.report.markdown import escape, table
 from rollout_bot.report.terminal import describe, next_step
@@ -114,12 +114,23 @@ def _standing(situation: Situation) -> Iterator[str]:
         if verdict.lower is not None and verdict.upper is not None:
             bounds = f"{percent(verdict.lower)} to {percent(verdict.upper)}"
         limit = percent(verdict.limit)
-        rows = [
+        rows: list[tuple[str, ...]] = [
             ("this stage", *_rate(verdict.stage), bounds, limit),
             ("last hour", *_rate(verdict.last_hour), "–", limit),
         ]
+        rows += _beside(verdict.comparison)
         yield table(("", "error rate", "failed of requests", "likely between", "limit"), rows)
     yield "\n".join(f"- {escape(each)}" for each in (*verdict.reasons, *verdict.notes))
+
+
+def _beside(comparison: Comparison | None) -> Iterator[tuple[str, ...]]:
+    """The baseline, and what is more than that."""
+    if comparison is None:
+        return
+    yield "baseline", *_rate(comparison.baseline), "–", "–"
+    if comparison.increase is not None and comparison.lower is not None and comparison.upper is not None:
+        bounds = f"{points(comparison.lower)} to {points(comparison.upper)}"
+        yield "increase", points(comparison.increase), "–", bounds, points(comparison.tolerated)
 
 
 def _rate(rate: Rate) -> tuple[str, str]:

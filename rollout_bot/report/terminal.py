@@ -22,8 +22,8 @@ from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, PullRequest, PullState
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import ChangeKind
-from rollout_bot.core.verdict import Outcome, Rate
-from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.core.verdict import Comparison, Outcome, Rate
+from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.blocks import Line, render
 
 _NOTHING: list[Line] = [("", "no rollouts here; begin one with: rollout-bot init NAME", "")]
@@ -142,12 +142,22 @@ def _verdict_lines(situation: Situation) -> Iterator[Line]:
             yield "measured", f"nothing; {limit}", ""
         else:
             yield "measured", f"{_rate(verdict.stage)}{bounds}; {limit}; last hour: {_rate(verdict.last_hour)}", ""
+        if verdict.comparison is not None:
+            yield "baseline", _beside(verdict.comparison), ""
     style = _OUTCOME_STYLES[verdict.outcome]
     yield "verdict", f"{verdict.outcome}: {verdict.reasons[0]}", style
     for reason in verdict.reasons[1:]:
         yield "", reason, ""
     for note in verdict.notes:
         yield "note", note, "yellow"
+
+
+def _beside(comparison: Comparison) -> str:
+    if comparison.increase is None or comparison.lower is None or comparison.upper is None:
+        return f"{_rate(comparison.baseline)}; nothing to compare"
+    bounds = f"likely {points(comparison.lower)} to {points(comparison.upper)}"
+    tolerated = f"tolerated {points(comparison.tolerated)}"
+    return f"{_rate(comparison.baseline)}; increase {points(comparison.increase)}, {bounds}; {tolerated}"
 
 
 def _rate(rate: Rate) -> str:

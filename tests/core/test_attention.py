@@ -12,7 +12,7 @@ from rollout_bot.core.decision import DecisionAction, decide
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import ChangeKind, Hold
-from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.verdict import Comparison, Outcome, Rate
 
 DAY = 24 * HOUR
 SHORT = replace(HALF, max_wait=2 * DAY)
@@ -80,3 +80,12 @@ def test_a_day_without_a_request_asks_for_somebody(stage: Stage, days: float, si
     decision = decide(here(stage, Outcome.HEALTHY if stage is MOST else Outcome.INCONCLUSIVE, days, silent=silent))
     assert decision.attention is asked
     assert decision.calls == ((f"no requests for 1 d: does {stage.name} still serve?",) if asked else ())
+
+
+@pytest.mark.parametrize(("silent", "asked"), [(DAY - HOUR / 4, False), (DAY, True)])
+def test_so_does_a_day_with_nothing_to_compare_with(silent: timedelta, asked: bool) -> None:
+    alone = Comparison(Rate(900.0, 1.0), Rate(8000.0, 6.0), 0.001, silent=silent)
+    unsure = verdict(Outcome.INCONCLUSIVE, comparison=alone)
+    decision = decide(situation(where=standing(state(HALF)), verdict=unsure))
+    call = "nothing to compare half with for 1 d: does the baseline still serve?"
+    assert decision.calls == ((call,) if asked else ())

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_bot.core.bets import OVER, UNDER, Effects, Mixture, against_limit
+from rollout_bot.core.bets import CLOSE, OVER, UNDER, Effects, Mixture, against_baseline, against_limit
+from rollout_bot.core.samples import Counts
 
 DAY = 96.0
 LIMIT = 0.005
@@ -23,8 +24,8 @@ shares = st.floats(0, 1)
 def naive_log(ratio: float, limit: float, n: float, k: float, f: float) -> float:
     """The factor as the method's description has it."""
     q = ratio * limit
-    if f == 0:
-        return k * math.log(q / limit) - n * (q - limit)
+    if f == 0 or ratio < 1:
+        return (k * math.log(q / limit) - n * (q - limit)) / (1 + f)
     z = q * (1 + f) / (limit + q * f)
     return k * math.log(z) + n * limit * math.log(z * limit / q) / f
 
@@ -74,17 +75,108 @@ def test_the_whole_stake_is_one(effects: Effects) -> None:
     assert idle.capital < 1
 
 
+def log_poisson(mean: float, count: int) -> float:
+    return count * math.log(mean) - mean - math.lgamma(count + 1) if mean else (0.0 if count == 0 else -math.inf)
+
+
+def clumps_of(size: int, mean: float, most: int = 600) -> list[float]:
+    """Chances of counts whose failures come in clumps of that size, up to a most improbable one."""
+    chances = [0.0] * (most + 1)
+    for clumps in range(most // size + 1):
+        chances[clumps * size] = math.exp(log_poisson(mean / size, clumps))
+    return chances
+
+
+def mean_power(chances: list[float], log: float) -> float:
+    """The mean of e^(log · count)."""
+    return sum(math.exp(math.log(chance) + log * count) for count, chance in enumerate(chances) if chance > 0)
+
+
+def negative_binomial(mean: float, excess: float, most: int = 600) -> list[float]:
+    return [math.exp(log_negative_binomial(mean, excess, count)) for count in range(most + 1)]
+
+
 @pytest.mark.parametrize("excess", [0.0, 0.4, 3.0])
 @pytest.mark.parametrize("ratio", [0.02, 0.65, 1.15, 2.0, 6.0])
 def test_a_bet_is_fair_at_the_limit(ratio: float, excess: float) -> None:
     n = 700.0
-    expectation = 0.0
-    for k in range(600):
-        mean = n * LIMIT
-        poisson = k * math.log(mean) - mean - math.lgamma(k + 1)
-        chance = log_negative_binomial(mean, excess, k) if excess else poisson
-        expectation += math.exp(chance + against_limit([ratio], LIMIT, n, float(k), excess)[0])
+    chances = negative_binomial(n * LIMIT, excess) if excess else clumps_of(1, n * LIMIT)
+    zero, one = (against_limit([ratio], LIMIT, n, k, excess)[0] for k in (0.0, 1.0))
+    expectation = mean_power(chances, one - zero) * math.exp(zero)
+    # Below the limit a bet has to stand worse clumps than these.
+    assert expectation <= 1 + 1e-9
+    if ratio > 1 or not excess:
+        assert expectation == pytest.approx(1, rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+@pytest.mark.parametrize("ratio", [0.02, 0.3, 0.65])
+def test_a_bet_below_the_limit_is_fair_with_clumps_of_one_size(ratio: float, size: int) -> None:
+    n = 2800.0
+    zero, one = (against_limit([ratio], LIMIT, n, k, size - 1.0)[0] for k in (0.0, 1.0))
+    expectation = mean_power(clumps_of(size, n * LIMIT), one - zero) * math.exp(zero)
     assert expectation == pytest.approx(1, rel=1e-9)
+
+
+COHORTS = [(300.0, 300.0), (450.0, 50.0), (50.0, 450.0), (4.0, 1.0)]
+"""Requests of the enforced cohort and of the baseline in one interval."""
+
+
+def expected_factor(
+    ratio: float, margin: float, sizes: tuple[float, float], chances: tuple[list[float], list[float]], excess: float
+) -> float:
+    """The mean of an interval's factor against the baseline, by summation over all that both cohorts may count."""
+    factors = [
+        against_baseline([ratio], Counts(sizes[0], k), Counts(sizes[1], j), excess)
+        for k, j in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
+    ]
+    zero, own, other = (each[0][0] for each in factors)
+    assert zero == 0
+    return mean_power(chances[0], own) * mean_power(chances[1], other) * math.exp(-margin * factors[0][1][0])
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.002, 0.03])
+@pytest.mark.parametrize("sizes", COHORTS)
+@pytest.mark.parametrize("ratio", [*OVER.ratios[:5], *CLOSE.ratios])
+def test_a_bet_against_the_baseline_is_fair_at_any_rate_of_both(
+    ratio: float, sizes: tuple[float, float], rate: float
+) -> None:
+    chances = clumps_of(1, sizes[0] * rate), clumps_of(1, sizes[1] * rate)
+    assert expected_factor(ratio, 0.0, sizes, chances, 0.0) == pytest.approx(1, rel=1e-6)
+    worse = clumps_of(1, sizes[0] * (rate + 0.001)), chances[1]
+    assert expected_factor(ratio, 0.001, sizes, worse, 0.0) == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+@pytest.mark.parametrize("sizes", COHORTS)
+@pytest.mark.parametrize("ratio", [1.15, 2.0, 3.2, *CLOSE.ratios])
+def test_clumps_are_no_advantage_against_the_baseline(ratio: float, sizes: tuple[float, float], size: int) -> None:
+    excess = size - 1.0
+    means = sizes[0] * 0.01, sizes[1] * 0.01
+    equal = clumps_of(size, means[0]), clumps_of(size, means[1])
+    spread = negative_binomial(means[0], excess), negative_binomial(means[1], excess)
+    for own in (equal[0], spread[0]):
+        for other in (equal[1], spread[1]):
+            assert expected_factor(ratio, 0.0, sizes, (own, other), excess) <= 1 + 1e-6
+    # The worst of them is fair: the bet gives nothing away.
+    worst = (spread[0], equal[1]) if ratio > 1 else (equal[0], spread[1])
+    assert expected_factor(ratio, 0.0, sizes, worst, excess) == pytest.approx(1, rel=1e-6)
+
+
+@given(n=st.floats(0, 1e12), c=st.floats(1e-3, 1e12), own=shares, other=shares, excess=st.floats(0, 1e12))
+def test_no_baseline_overflows(n: float, c: float, own: float, other: float, excess: float) -> None:
+    for ratios in (OVER.ratios, CLOSE.ratios):
+        logs, costs = against_baseline(ratios, Counts(n, own * n), Counts(c, other * c), excess)
+        assert all(math.isfinite(each) for each in (*logs, *costs))
+
+
+@given(own=st.integers(0, 30), other=st.integers(0, 30))
+def test_a_small_excess_leads_smoothly_to_none_against_a_baseline_too(own: int, other: int) -> None:
+    given_counts = Counts(500.0, float(own)), Counts(300.0, float(other))
+    for ratios in (OVER.ratios, CLOSE.ratios):
+        smooth, plain = against_baseline(ratios, *given_counts, 1e-9), against_baseline(ratios, *given_counts, 0.0)
+        assert smooth[0] == pytest.approx(plain[0], abs=1e-5)
+        assert smooth[1] == pytest.approx(plain[1], rel=1e-5)
 
 
 @given(n=st.integers(0, 2000), failed=shares, rate=st.floats(0, LIMIT), ratio=st.sampled_from(OVER.ratios))

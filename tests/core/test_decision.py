@@ -28,8 +28,8 @@ from rollout_bot.core.conditions import Gate, GateName, gates, opens_at
 from rollout_bot.core.decision import Decision, DecisionAction, decide, freeze
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Refusal, Situation
-from rollout_bot.core.state import Approval, ChangeKind, Hold, Override, State
-from rollout_bot.core.verdict import Outcome
+from rollout_bot.core.state import Approval, BaselineEvidence, ChangeKind, Hold, Override, State
+from rollout_bot.core.verdict import Comparison, Outcome, Rate
 from rollout_bot.core.windows import Dates, Hours, Window
 
 FREE = policy(CANARY, MOST)
@@ -229,6 +229,13 @@ def test_evidence_is_frozen_as_it_was() -> None:
     assert (frozen.outcome, frozen.requests, frozen.failures, frozen.error_rate) == (Outcome.HEALTHY, 1000, 1, 0.001)
     assert (frozen.measured_at, frozen.source, frozen.queries) == (NOW, "recording", {"path": "m.csv"})
     assert proposed(decide(found)).evidence == frozen
+    assert frozen.baseline is None
+
+
+def test_so_is_the_baseline_that_was_compared_with() -> None:
+    compared = Comparison(Rate(900.0, 1.0), Rate(8000.0, 6.0), 0.001, 0.0003, -0.0004, 0.0055)
+    frozen = freeze(situation(verdict=verdict(comparison=compared)))
+    assert frozen.baseline == BaselineEvidence(8000.0, 6.0, 0.00075, 0.001, 0.0003, -0.0004, 0.0055)
 
 
 def test_a_stage_that_the_policy_lacks_is_an_error_of_the_caller() -> None:

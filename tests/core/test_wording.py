@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,20 @@ from rollout_bot.core.wording import amount, count, duration, moment, percent
 )
 def test_percent_keeps_three_significant_digits(fraction: float, text: str) -> None:
     assert percent(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0.007, "0.7 points"),
+        (0.01, "1 point"),
+        (-0.0001, "−0.01 points"),
+        (0.0, "0 points"),
+        (1e-9, "under 0.0001 points"),
+    ],
+)
+def test_points_are_of_a_per_cent(fraction: float, text: str) -> None:
+    assert points(fraction) == text
 
 
 @pytest.mark.parametrize(

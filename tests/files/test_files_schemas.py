@@ -106,7 +106,7 @@ def test_defaults_are_those_of_the_models() -> None:
     with_defaults = read_policy(yaml.safe_dump({**short, **written}).encode(), "f")
     assert with_defaults == read_policy(yaml.safe_dump(short).encode(), "f")
     assert len(written) == 8
-    assert len(written["analysis"]) == 5
+    assert len(written["analysis"]) == 7
 
 
 def test_the_template_is_the_default_policy() -> None:

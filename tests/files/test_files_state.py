@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_bot.core.state import Approval, Change, ChangeKind, Evidence, Hold, Override, State
+from rollout_bot.core.state import Approval, BaselineEvidence, Change, ChangeKind, Evidence, Hold, Override, State
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.files.approval import read_approval, write_approval
 from rollout_bot.files.problems import InvalidFile
@@ -62,6 +62,10 @@ fractions = st.floats(0, 1)
 counts = st.floats(0, allow_infinity=False)
 whole = st.integers(1, 10**12)
 changes = st.builds(Change, st.sampled_from(ChangeKind), names, texts, texts, times)
+increases = st.none() | st.floats(-1, 1)
+baselines = st.builds(
+    BaselineEvidence, counts, counts, st.none() | fractions, fractions, increases, increases, increases
+)
 evidence = st.builds(
     Evidence,
     st.sampled_from(Outcome),
@@ -76,6 +80,7 @@ evidence = st.builds(
     times,
     texts,
     st.dictionaries(texts, texts, max_size=3).map(MappingProxyType),
+    st.none() | baselines,
 )
 holds = st.none() | st.builds(Hold, texts, texts)
 states = st.builds(State, names, names, st.integers(0, 100), whole, whole, changes, holds, st.none() | evidence)

@@ -20,7 +20,7 @@ from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import ChangeKind
-from rollout_bot.core.verdict import Bet, Forecast, Outcome, Rate, Verdict
+from rollout_bot.core.verdict import Bet, Comparison, Forecast, Outcome, Rate, Verdict
 from rollout_bot.core.windows import Hours, Window
 from rollout_bot.report.pull_request import commit_message, pull_text
 from rollout_bot.report.terminal import status_text, tick_text
@@ -66,6 +66,9 @@ UNSURE = measured(
     notes=("no data from 2026-03-10 09:00 UTC to 2026-03-10 09:15 UTC (the server did not answer)",),
 )
 BLIND = Verdict(Outcome.UNAVAILABLE, ("the server did not answer within 30 s",), 0.005)
+BESIDE = Comparison(Rate(30_000.0, 12), Rate(270_000.0, 110), 0.001, -0.0000074, -0.0002, 0.00031)
+WORSE = Comparison(Rate(30_000.0, 532), Rate(270_000.0, 110), 0.001, 0.01733, 0.0159, 0.0189)
+APART = Comparison(Rate(0.0, 0.0), Rate(0.0, 0.0), 0.001)
 QUERIES = {"total": 'checkout_total{cohort="enforced"}', "failed": 'checkout_failed_total{cohort="enforced"}'}
 MEASURED_BY = {"source": "prometheus", "queries": QUERIES}
 
@@ -80,6 +83,10 @@ def unowned() -> Situation:
 
 def bad(**rules: object) -> Situation:
     return situation(state(HALF, generation=2), verdict=REGRESSED, rules=policy(**rules), **MEASURED_BY)
+
+
+def compared(here: Situation, beside: Comparison) -> Situation:
+    return replace(here, verdict=replace(here.verdict, comparison=beside))
 
 
 def unsure() -> Situation:
@@ -111,6 +118,8 @@ PULLS: dict[str, tuple[Situation, Request | None]] = {
     "rollback-again": (replace(bad(), standing=replace(bad().standing, rollbacks=1)), None),
     "rollback-asked-for": (unowned(), asks(ChangeKind.ROLL_BACK, "off")),
     "rollback-blind": (replace(unowned(), verdict=BLIND), asks(ChangeKind.ROLL_BACK)),
+    "advance-with-baseline": (compared(owned(), BESIDE), None),
+    "rollback-with-baseline": (compared(bad(), WORSE), None),
     "hold": (owned(), asks(ChangeKind.HOLD)),
     "resume": (situation(on_hold(state()), verdict=HEALTHY), asks(ChangeKind.RESUME)),
 }
@@ -203,6 +212,8 @@ TICKS: dict[str, TickRecord] = {
     "off": TickRecord(NOW, 0, (record(replace(off(), standing=replace(off().standing, rolled_back_at=NOW - HOUR))),)),
     "stuck": TickRecord(NOW, 0, (record(stuck()),)),
     "outside-of-the-window": TickRecord(NOW, 0, (record(replace(owned(), policy=policy(window=OFFICE))),)),
+    "with-baseline": TickRecord(NOW, 0, (record(compared(bad(), WORSE)),)),
+    "without-its-baseline": TickRecord(NOW, 0, (record(compared(unsure(), APART)),)),
     "other-pulls": TickRecord(NOW, 0, (record(owned()),), gates=done(GATE)),
     "finishes": TickRecord(
         NOW,

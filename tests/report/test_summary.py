@@ -25,7 +25,7 @@ BROKEN = RolloutRecord("billing", problems=(INVALID,))
 SEVERAL = TickRecord(NOW, 3, (*TICKS["unsure"].rollouts, BROKEN, *TICKS["rolls-back"].rollouts), TICKS["fails"].gates)
 KINDS = """
     opens waits-for-owner approved gate-shut merges rolls-back unsure blind broken fails off dry-run refused-request
-    complete other-pulls nothing
+    complete other-pulls nothing with-baseline without-its-baseline
 """
 SHOWN = {"several": SEVERAL, **{kind: TICKS[kind] for kind in KINDS.split()}}
 

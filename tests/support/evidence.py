@@ -6,6 +6,7 @@ import bisect
 import math
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -33,9 +34,22 @@ def measured(stage: Iterable[Interval], history: Iterable[Interval] = ()) -> Mea
     return Measurement(tuple(entries))
 
 
+def beside(stage: Iterable[Interval], baseline: Iterable[tuple[float, float] | None]) -> Measurement:
+    """The same with a baseline: None where it could not be measured. Its last pair goes on to the end."""
+    entries: list[Sample | Gap] = []
+    counts = iter(baseline)
+    pair: tuple[float, float] | None = None
+    for entry in measured(stage).intervals:
+        pair = next(counts, pair)
+        counted = Counts(*pair) if pair else None
+        entries.append(replace(entry, baseline=counted) if isinstance(entry, Sample) else entry)
+    return Measurement(tuple(entries), with_baseline=True)
+
+
 def judge(
     measurement: Measurement,
     *,
+    whole: bool = False,
     limit: float = LIMIT,
     late: timedelta = timedelta(0),
     settings: AnalysisSettings | None = None,
@@ -44,7 +58,15 @@ def judge(
     entries = measurement.intervals
     end = entries[-1].end if entries else SINCE
     chosen = settings or AnalysisSettings()
-    return analyse(measurement, limit=limit, since=SINCE, now=max(end, SINCE) + late, interval=QUARTER, settings=chosen)
+    return analyse(
+        measurement,
+        limit=limit,
+        since=SINCE,
+        now=max(end, SINCE) + late,
+        interval=QUARTER,
+        settings=chosen,
+        whole=whole,
+    )
 
 
 def poisson(rng: random.Random, mean: float) -> int:
