@@ -13,6 +13,8 @@ from rollout_bot.core.wording import amount, moment
 from rollout_bot.evaluation import CannotEvaluate, Evaluator
 from rollout_bot.forge.interface import Forge
 
+_PERCENT = "let the query give per cent, 0 to 100 and not 0 to 1"
+_SET_QUERY = "ask the server for the query in policy.yaml: it has to give one series, at every moment"
 _SET_QUERIES = "compare the queries in policy.yaml with what the service exports, and the address with the server's"
 
 
@@ -46,6 +48,8 @@ def _rollout(snapshot: Snapshot, evaluator: Evaluator, rollout: str) -> Iterator
             yield Finding(Level.WRONG, rollout, problem, "until then nothing is measured, and nothing advances")
     else:
         yield _metrics(rollout, found.situation)
+        yield from _guardrails(rollout, found.situation)
+        yield from _convergence(rollout, found.situation)
 
 
 def _metrics(rollout: str, situation: Situation) -> Finding:
@@ -62,3 +66,31 @@ def _metrics(rollout: str, situation: Situation) -> Finding:
         return Finding(Level.WRONG, subject, text, _SET_QUERIES)
     counted = f"{amount(verdict.stage.requests, 'request')} and {amount(verdict.stage.failures, 'failure')}"
     return Finding(Level.RIGHT, subject, f"{counted} counted since {moment(verdict.start)}")
+
+
+def _guardrails(rollout: str, situation: Situation) -> Iterator[Finding]:
+    """Whether each query gives values, one at a time; that they are good is for a tick to say."""
+    for each in situation.watched:
+        subject = f"{rollout} guardrail {each.guardrail.name}"
+        if each.newest is not None and not each.blind:
+            yield Finding(Level.RIGHT, subject, f"newest value {each.reason}")
+        elif each.blind:
+            yield Finding(Level.WRONG, subject, each.reason, _SET_QUERY)
+        else:
+            yield Finding(Level.UNKNOWN, subject, each.reason, "ask again after the next interval")
+
+
+def _convergence(rollout: str, situation: Situation) -> Iterator[Finding]:
+    found, subject = situation.converging, f"{rollout} convergence"
+    if found is None:
+        return
+    if found.blind:
+        yield Finding(Level.WRONG, subject, found.reason, _SET_QUERY)
+    elif found.newest is None and not found.holds:
+        yield Finding(Level.UNKNOWN, subject, found.reason, "ask again after the next interval")
+    elif found.overdue:
+        share = found.newest is not None and 0 < found.newest.value <= 1
+        fix = "see why the deployment does not bring what is committed"
+        yield Finding(Level.WEAK, subject, found.reason, f"{_PERCENT}, or {fix}" if share else fix)
+    else:
+        yield Finding(Level.RIGHT, subject, found.reason)

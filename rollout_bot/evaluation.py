@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from rollout_bot.core.analysis import analyse
+from rollout_bot.core.convergence import Converging, combined
 from rollout_bot.core.decision import Decision, Request, decide
 from rollout_bot.core.history import Entry, MetricsEntry, Standing, Transition, Unlawful, stand, transitions
 from rollout_bot.core.plan import refusal
-from rollout_bot.core.policy import OFF, Fault, Metrics, Policy
+from rollout_bot.core.policy import OFF, Fault, Policy
 from rollout_bot.core.repository import Revision, Snapshot, approval_path, branch_name, policy_path, state_path
 from rollout_bot.core.samples import Measurement, Unmeasured, Window
 from rollout_bot.core.situation import Refusal, Situation
@@ -24,6 +25,7 @@ from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state
 from rollout_bot.metrics import registry
 from rollout_bot.metrics.interface import Source, Surroundings
+from rollout_bot.watch import converging, watched
 
 HISTORY = timedelta(hours=24)
 """How far before the stage to look for the noise that is usual (see docs/analysis.md)."""
@@ -84,6 +86,12 @@ class _Guarded:
             yield from self.source.faults(settings)
         except Exception as error:  # noqa: BLE001
             yield Fault((), f"a source that fails to check them ({type(error).__name__})", "settings that it accepts")
+
+    def reading_faults(self, query: str, settings: Mapping[str, object]) -> Iterator[Fault]:
+        try:
+            yield from self.source.reading_faults(query, settings)
+        except Exception as error:  # noqa: BLE001
+            yield Fault((), f"a query that its source fails to check ({type(error).__name__})", "one that it accepts")
 
 
 def check_policy(content: bytes, path: str) -> Policy:
@@ -177,14 +185,16 @@ def _metrics_history(snapshot: Snapshot, rollout: str, entries: tuple[Entry, ...
         # The usual case, and reading a policy costs more than all the rest.
         return
     for revision in revisions:
-        yield MetricsEntry(_metrics_of(revision, rollout), revision.merged_at)
+        policy = _policy_of(revision, rollout)
+        question = policy.convergence.question if policy and policy.convergence else None
+        yield MetricsEntry(policy.metrics if policy else None, revision.merged_at, question)
         if not entries or revision.merged_at <= entries[-1].merged_at:
             return
 
 
-def _metrics_of(revision: Revision, rollout: str) -> Metrics | None:
+def _policy_of(revision: Revision, rollout: str) -> Policy | None:
     try:
-        return None if revision.content is None else read_policy(revision.content, policy_path(rollout)).metrics
+        return None if revision.content is None else read_policy(revision.content, policy_path(rollout))
     except InvalidFile:
         return None
 
@@ -219,16 +229,20 @@ class Evaluator:
         """Reads, measures, judges and decides. Raises CannotEvaluate if even a rollback could not be written."""
         files = read_files(snapshot, rollout)
         source, problems = (None, files.problems) if files.problems else self.source(files.policy)
+        asked: Source | Unmeasured = source or Unmeasured(problems[0])
+        found = converging(asked, files.policy, files.standing, self.now)
         situation = Situation(
             policy=files.policy,
             standing=files.standing,
-            verdict=self._verdict(files, source, problems),
+            verdict=self._verdict(files, asked, found),
             now=self.now,
             actor=snapshot.actor,
             source=files.policy.metrics.source,
-            queries=_queries(source) if source else {},
+            queries=_queries(source, files.policy) if source else {},
             approvals=files.approvals,
             refusal=_refusal(snapshot, files),
+            watched=watched(asked, files.policy, files.standing, self.now),
+            converging=found,
         )
         return Evaluation(situation, decide(situation, request), problems, files.notes)
 
@@ -246,7 +260,7 @@ class Evaluator:
         except Exception as error:  # noqa: BLE001 - a source may come from anybody; a human must still get down
             return None, (f"{path}: metrics source {metrics.source!r} cannot be set up ({type(error).__name__})",)
 
-    def _verdict(self, files: Files, source: Source | None, problems: tuple[str, ...]) -> Verdict:
+    def _verdict(self, files: Files, source: Source | Unmeasured, found: Converging | None) -> Verdict:
         policy, standing = files.policy, files.standing
         stage = policy.stage(standing.state.stage)
         if stage is None or stage == OFF:
@@ -255,15 +269,24 @@ class Evaluator:
         # Whole intervals back from the stage's beginning, so that one begins exactly there.
         before = -(-HISTORY // policy.interval) * policy.interval
         window = Window(since - before, self.now, policy.interval)
-        return analyse(
-            measure(source, window) if source else Unmeasured(problems[0]),
-            limit=stage.max_error_rate,
-            since=since,
-            now=self.now,
-            interval=policy.interval,
-            settings=policy.analysis,
-            whole=stage.whole,
-        )
+        measurement = source if isinstance(source, Unmeasured) else measure(source, window)
+
+        def judged(since: datetime) -> Verdict:
+            return analyse(
+                measurement,
+                limit=stage.max_error_rate,
+                since=since,
+                now=self.now,
+                interval=policy.interval,
+                settings=policy.analysis,
+                whole=stage.whole,
+            )
+
+        entry = judged(since)
+        if found is None:
+            return entry
+        proof = None if found.at is None else entry if found.at <= since else judged(found.at)
+        return combined(entry, proof, found)
 
 
 def _refusal(snapshot: Snapshot, files: Files) -> Refusal | None:
@@ -287,8 +310,12 @@ def measure(source: Source, window: Window) -> Measurement | Unmeasured:
     return found
 
 
-def _queries(source: Source) -> Mapping[str, str]:
+def _queries(source: Source, policy: Policy) -> Mapping[str, str]:
     try:
-        return {str(name): str(query) for name, query in source.queries().items()}
+        queries = {str(name): str(query) for name, query in source.queries().items()}
     except Exception:  # noqa: BLE001 - they are for the record only
-        return {}
+        queries = {}
+    queries |= {f"guardrails.{each.name}": each.query for each in policy.guardrails}
+    if policy.convergence:
+        queries["convergence.observed_percentage"] = policy.convergence.observed_percentage
+    return queries

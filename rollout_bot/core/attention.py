@@ -1,10 +1,11 @@
-"""What asks for a human although nothing is wrong enough to move: waiting without end, and silence."""
+"""What asks for a human although nothing is wrong enough to move: waiting without end, silence, and what is watched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
 
+from rollout_bot.core.guardrails import Watch
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome
@@ -16,7 +17,10 @@ SILENCE = timedelta(days=1)
 
 def calls(situation: Situation) -> Iterator[str]:
     """Why somebody has to look, a sentence each. A rollout that a human holds waits for that human anyway."""
-    if situation.stage == OFF or situation.state.hold is not None:
+    if situation.state.hold is not None:
+        return
+    yield from _watched(situation)
+    if situation.stage == OFF:
         return
     verdict, stage = situation.verdict, situation.stage
     if verdict.silent >= SILENCE:
@@ -29,6 +33,19 @@ def calls(situation: Situation) -> Iterator[str]:
     if not last and verdict.outcome is not Outcome.HEALTHY and waited >= stage.patience:
         longest = duration(stage.patience)
         yield f"no healthy verdict in {duration(waited)}; max_wait is {longest}. {_ways_out(situation)}"
+
+
+def _watched(situation: Situation) -> Iterator[str]:
+    fleet, convergence = situation.converging, situation.policy.convergence
+    if fleet is not None and convergence is not None and fleet.overdue:
+        share = f"{situation.state.percentage} %"
+        yield (
+            f"the fleet has not been seen to enforce {share} for more than {duration(convergence.max_wait)}: "
+            "does the deployment bring what is committed?"
+        )
+    for each in situation.watched:
+        if each.shuts and each.watch is Watch.BREACHED:
+            yield f"guardrail {each.guardrail.name} is broken, and nothing goes up while it is"
 
 
 def _ways_out(situation: Situation) -> str:

@@ -24,9 +24,19 @@ class GateName(StrEnum):
     ATTEMPTS = "attempts"
     WINDOW = "window"
     REFUSAL = "refusal"
+    GUARDRAILS = "guardrails"
+    CONVERGENCE = "convergence"
 
 
-OVERRIDABLE = (GateName.DURATION, GateName.ANALYSIS, GateName.COOLDOWN, GateName.ATTEMPTS, GateName.WINDOW)
+OVERRIDABLE = (
+    GateName.DURATION,
+    GateName.ANALYSIS,
+    GateName.COOLDOWN,
+    GateName.ATTEMPTS,
+    GateName.WINDOW,
+    GateName.GUARDRAILS,
+    GateName.CONVERGENCE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ def gates(situation: Situation) -> tuple[Gate, ...]:
         _attempts_gate(situation),
         *_window_gate(situation),
         _refusal_gate(situation),
+        *(_guardrail_gate(situation) if any(each.binding for each in situation.policy.guardrails) else ()),
+        *(_convergence_gate(situation) if situation.policy.convergence else ()),
     )
 
 
@@ -74,7 +86,9 @@ def _until(name: GateName, at: datetime, now: datetime, passed: str, waiting: st
 
 
 def duration_gate(situation: Situation) -> Gate:
-    least, since = situation.stage.duration, situation.standing.entered_at
+    least, since = situation.stage.duration, situation.clock_since
+    if since is None:
+        return Gate(GateName.DURATION, False, f"its time begins when the fleet enforces {situation.stage.percentage} %")
     asked = f"at least {duration(least)} asked for" if least else "no least time asked for"
     return _until(
         GateName.DURATION,
@@ -142,3 +156,18 @@ def _refusal_gate(situation: Situation) -> Gate:
     advance = f"rollout-bot advance {situation.policy.rollout} --reason …"
     return Gate(GateName.REFUSAL, False, f"{refusal.by} closed #{refusal.number}; not proposed again unless the "
                 f"evidence or the policy changes, or somebody asks ({advance})")  # fmt: skip
+
+
+def _guardrail_gate(situation: Situation) -> Iterator[Gate]:
+    if situation.stage == OFF:
+        yield Gate(GateName.GUARDRAILS, True, "at 0 % there is nothing to guard")
+        return
+    shut = [each.told for each in situation.watched if each.shuts]
+    kept = sum(each.guardrail.binding for each in situation.watched)
+    yield Gate(GateName.GUARDRAILS, not shut, "; ".join(shut) or f"{amount(kept, 'guardrail')} kept")
+
+
+def _convergence_gate(situation: Situation) -> Iterator[Gate]:
+    found = situation.converging
+    holds, reason = (found.holds, found.reason) if found else (False, "nobody has asked what the fleet enforces")
+    yield Gate(GateName.CONVERGENCE, holds, reason)

@@ -87,11 +87,12 @@ def decide(situation: Situation, request: Request | None = None) -> Decision:
         return _REQUESTS[request.kind](situation, request)
     stage, verdict, policy = situation.stage, situation.verdict, situation.policy
     below = policy.below(stage)
-    if verdict.outcome is Outcome.REGRESSED and below is not None:
+    alarms = situation.alarms
+    if alarms and below is not None:
         if not policy.rollback_on_error:
             reason = f"{stage.name} has regressed, but rollback_on_error is off: a human has to act"
-            return Decision(DecisionAction.HOLD, (reason, *verdict.reasons), attention=True, gates=gates(situation))
-        return _roll_back(situation, below, verdict.reasons[0], situation.actor, verdict.reasons)
+            return Decision(DecisionAction.HOLD, (reason, *alarms), attention=True, gates=gates(situation))
+        return _roll_back(situation, below, alarms[0], situation.actor, alarms)
     above = policy.above(stage)
     if above is None:
         return _at_the_top(situation)
@@ -195,8 +196,8 @@ def _requested_advance(situation: Situation, request: Request) -> Decision:
     above = situation.policy.above(situation.stage)
     if above is None:
         return _refuse(f"{situation.stage.name} is the last stage; there is none above it")
-    if situation.verdict.outcome is Outcome.REGRESSED:
-        return _refuse(f"{situation.stage.name} has regressed: {situation.verdict.reasons[0]}")
+    if situation.alarms:
+        return _refuse(f"{situation.stage.name} has regressed: {situation.alarms[0]}")
     resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
     if situation.state.hold is not None:
         return _refuse(f"{hold_gate(situation).reason}; lift it first: {resume}")

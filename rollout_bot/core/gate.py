@@ -13,7 +13,6 @@ from rollout_bot.core.policy import Policy
 from rollout_bot.core.repository import GateState, GateStatus
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, ChangeKind, State, illegal, misfits
-from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import moment
 
 MAX_DESCRIPTION = 140
@@ -150,7 +149,7 @@ def _move_up(situation: Situation, state: State, approval: Approval | None) -> G
     fits = approval is not None and approval.fits(state)
     if stage is not None and stage.requires_approval and not fits:
         return _failure(f"{where} needs approvals/{state.stage}.yaml for attempt {state.attempt}")
-    if situation.verdict.outcome is Outcome.REGRESSED:
+    if situation.alarms:
         return _failure(f"{where}: {situation.state.stage} has regressed")
     override = approval.override if approval is not None and fits else None
     passed_over = frozenset(override.gates) if override else frozenset()

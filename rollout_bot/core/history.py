@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,10 +23,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class MetricsEntry:
-    """One revision of the policy's `metrics`; None where the policy could not be read."""
+    """One revision of what the policy asks for: its `metrics`, None where it could not be read, and how it wants to see
+    what the fleet enforces (`Convergence.question`).
+    """
 
     metrics: Metrics | None
     merged_at: datetime
+    question: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class Standing:
     """The committed state and what its history adds to it.
 
     `entered_at` is when the stage reached the base branch in this attempt, `evidence_since` the later of that and of
-    the last change of the queries. `rollbacks` counts those since a human last resumed the rollout.
+    the last change of the queries. `observed_since` is the later of entry and of the last change of the query for what
+    the fleet enforces; None where that one never changed. `rollbacks` counts those since a human last resumed the
+    rollout.
     """
 
     state: State
@@ -51,6 +56,7 @@ class Standing:
     evidence_since: datetime
     rolled_back_at: datetime | None = None
     rollbacks: int = 0
+    observed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +172,15 @@ def _standing(links: Sequence[_Link], metrics: Sequence[MetricsEntry]) -> Standi
     stay = list(itertools.takewhile(lambda link: (link.state.stage, link.state.attempt) == here, links))
     entered_at = next((link for link in stay if link.anew), stay[-1]).entry.merged_at
     rolled_back = [link for link in links if link.state.change.kind is ChangeKind.ROLL_BACK]
+    asked_at = _changed_at(metrics, lambda entry: (entry.metrics, entry.question))
+    observed_at = _changed_at(metrics, lambda entry: entry.question)
     return Standing(
         state,
         entered_at,
-        max(entered_at, _metrics_changed_at(metrics) or entered_at),
+        max(entered_at, asked_at or entered_at),
         rolled_back_at=rolled_back[0].entry.merged_at if rolled_back else None,
         rollbacks=_rollbacks(links),
+        observed_since=None if observed_at is None else max(entered_at, observed_at),
     )
 
 
@@ -181,9 +190,9 @@ def _rollbacks(links: Sequence[_Link]) -> int:
     return len({link.state.generation for link in since if link.state.change.kind is ChangeKind.ROLL_BACK})
 
 
-def _metrics_changed_at(metrics: Sequence[MetricsEntry]) -> datetime | None:
-    """When the queries became what they are now; None if they never were otherwise."""
+def _changed_at(metrics: Sequence[MetricsEntry], part: Callable[[MetricsEntry], object]) -> datetime | None:
+    """When a part became what it is now; None if it never was otherwise."""
     for newer, older in itertools.pairwise(metrics):
-        if newer.metrics is None or newer.metrics != older.metrics:
+        if newer.metrics is None or part(newer) != part(older):
             return newer.merged_at
     return None

@@ -10,7 +10,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from rollout_bot.core.durations import format_duration
+from rollout_bot.core.guardrails import Guardrail
 from rollout_bot.core.windows import Window
+from rollout_bot.core.wording import figure
 
 LONGEST_COOLDOWN = timedelta(days=30)
 """Where the growth of the cooldown ends: who has not looked in a month is not helped by a longer one."""
@@ -80,6 +82,22 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Convergence:
+    """How to see what share of traffic gets the change: a query in per cent, the points it may be off, how long to wait
+    for it before somebody is called.
+    """
+
+    observed_percentage: str
+    tolerance: float = 1.0
+    max_wait: timedelta = timedelta(hours=1)
+
+    @property
+    def question(self) -> tuple[str, float]:
+        """What decides when evidence starts: a change of it starts the evidence anew."""
+        return self.observed_percentage, self.tolerance
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Something that a schema cannot see. `path` leads to the field, as keys and indexes from the document's root."""
 
@@ -111,6 +129,8 @@ class Policy:
     reviewers: tuple[str, ...] = ()
     deploy_workflow: str | None = None
     window: Window | None = None
+    guardrails: tuple[Guardrail, ...] = ()
+    convergence: Convergence | None = None
 
     @property
     def ladder(self) -> tuple[Stage, ...]:
@@ -167,3 +187,16 @@ class Policy:
                 found = f"{format_duration(stage.max_wait)} with a duration of {format_duration(stage.duration)}"
                 yield Fault(("stages", index, "max_wait"), found, "at least the duration")
             previous = stage
+        yield from self._guardrail_faults()
+
+    def _guardrail_faults(self) -> Iterator[Fault]:
+        names: dict[str, int] = {}
+        for index, each in enumerate(self.guardrails):
+            path = ("guardrails", index)
+            if each.name in names:
+                yield Fault(
+                    (*path, "name"), f"{each.name!r}, the name of guardrail {names[each.name]}", "a name of its own"
+                )
+            names.setdefault(each.name, index)
+            if each.max is not None and each.min is not None and each.min > each.max:
+                yield Fault((*path, "min"), f"{figure(each.min)} above max, {figure(each.max)}", "at most max")

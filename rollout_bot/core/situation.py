@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rollout_bot.core import guardrails
+from rollout_bot.core.convergence import Converging
+from rollout_bot.core.guardrails import Watched
 from rollout_bot.core.history import Standing
 from rollout_bot.core.policy import Policy, Stage
 from rollout_bot.core.state import Approval, State
-from rollout_bot.core.verdict import Verdict
+from rollout_bot.core.verdict import Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a decision rests on. `approvals` are the markers on the base branch, by stage."""
+    """All that a decision rests on. `approvals` are the markers on the base branch, by stage.
+
+    `watched` are the policy's guardrails as they stand now. `converging` is None where the policy does not ask what the
+    fleet enforces.
+    """
 
     policy: Policy
     standing: Standing
@@ -34,6 +41,8 @@ class Situation:
     queries: Mapping[str, str] = field(default_factory=dict)
     approvals: Mapping[str, Approval] = field(default_factory=dict)
     refusal: Refusal | None = None
+    watched: tuple[Watched, ...] = ()
+    converging: Converging | None = None
 
     @property
     def state(self) -> State:
@@ -46,3 +55,22 @@ class Situation:
         if stage is None:
             raise ValueError(f"stage {self.state.stage!r} is not in the policy")
         return stage
+
+    @property
+    def clock_since(self) -> datetime | None:
+        """When the stage's clock began; None while the fleet has not been seen to enforce the stage."""
+        if self.policy.convergence is None:
+            return self.standing.entered_at
+        return self.converging.at if self.converging else None
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Why the stage has to go back: its regression, and the guardrails that it breaks. Empty if it has not to."""
+        regressed = self.verdict.reasons if self.verdict.outcome is Outcome.REGRESSED else ()
+        return (*regressed, *guardrails.alarms(self.watched))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the readings behind the guardrails and the fleet's percentage."""
+        notes = tuple(f"convergence: {note}" for note in (self.converging.notes if self.converging else ()))
+        return (*notes, *(f"guardrail {each.guardrail.name}: {note}" for each in self.watched for note in each.notes))

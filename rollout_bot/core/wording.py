@@ -33,6 +33,11 @@ def count(number: float) -> str:
     return _trimmed(number, 1 if number < 100 else 0)
 
 
+def figure(value: float) -> str:
+    """Any measured value, to six significant digits: 0.1830000001 → "0.183"."""
+    return f"{value:.6g}"
+
+
 def amount(number: float, singular: str, plural: str | None = None) -> str:
     """A count with its noun: (1, "failure") → "1 failure", (77, "failure") → "77 failures"."""
     return f"{count(number)} {singular if number == 1 else plural or singular + 's'}"

@@ -7,7 +7,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from rollout_bot.core.policy import AnalysisRule, AnalysisSettings, Fault, Metrics, Policy, Stage
+from rollout_bot.core.guardrails import Guardrail, Severity
+from rollout_bot.core.policy import AnalysisRule, AnalysisSettings, Convergence, Fault, Metrics, Policy, Stage
 from rollout_bot.core.windows import WEEKDAYS, Window
 from rollout_bot.files.calendar import dates, hours, zone
 from rollout_bot.files.document import Document, Path, parse
@@ -26,6 +27,9 @@ class SourceType(Protocol):
     def faults(self, settings: Mapping[str, object]) -> Iterator[Fault]:
         """What the schema cannot see; paths start below `metrics`."""
 
+    def reading_faults(self, query: str, settings: Mapping[str, object]) -> Iterator[Fault]:
+        """What is wrong with a query for other values than counts; paths start at the query."""
+
 
 def read_policy(text: bytes, file: str, *, sources: Callable[[str], SourceType] | None = None) -> Policy:
     """Reads and checks a policy. Raises InvalidFile with all its problems.
@@ -39,7 +43,7 @@ def read_policy(text: bytes, file: str, *, sources: Callable[[str], SourceType] 
     if isinstance(document.value, dict):
         broken = tuple(problem.field for problem in found)
         if sources is not None:
-            found += _metrics(document, document.value.get("metrics"), sources)
+            found += [each for each in _metrics(document, document.value, sources) if each.field not in broken]
         contradictions = (_located(document, fault) for fault in _outline(document.value).faults())
         found += [each for each in contradictions if not any(_within(each.field, field) for field in broken)]
     if found or not isinstance(document.value, dict):
@@ -47,7 +51,8 @@ def read_policy(text: bytes, file: str, *, sources: Callable[[str], SourceType] 
     return _policy(document.value)
 
 
-def _metrics(document: Document, section: object, sources: Callable[[str], SourceType]) -> list[Problem]:
+def _metrics(document: Document, value: Mapping[str, Any], sources: Callable[[str], SourceType]) -> list[Problem]:
+    section = value.get("metrics")
     if not isinstance(section, dict) or not isinstance(name := section.get("source"), str):
         return []
     try:
@@ -60,7 +65,23 @@ def _metrics(document: Document, section: object, sources: Callable[[str], Sourc
     schema = {"additionalProperties": False, "type": "object", **source.schema}
     found = problems(document, schema, settings, ("metrics",))
     # A source may count on its schema while it looks closer.
-    return found or [_located(document, fault, ("metrics",)) for fault in source.faults(settings)]
+    found = found or [_located(document, fault, ("metrics",)) for fault in source.faults(settings)]
+    for path, query in _queries(value):
+        found += [_located(document, fault, path) for fault in source.reading_faults(query, settings)]
+    return found
+
+
+def _queries(value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """The queries for other values than counts, as far as they can be read."""
+    guardrails, convergence = value.get("guardrails"), value.get("convergence")
+    fields: list[tuple[Path, object]] = [
+        (("guardrails", index, "query"), each.get("query"))
+        for index, each in enumerate(guardrails if isinstance(guardrails, list) else [])
+        if isinstance(each, dict)
+    ]
+    if isinstance(convergence, dict):
+        fields.append((("convergence", "observed_percentage"), convergence.get("observed_percentage")))
+    yield from ((path, query) for path, query in fields if isinstance(query, str) and query)
 
 
 def _within(field: str, other: str) -> bool:
@@ -86,7 +107,19 @@ def _outline(value: dict[str, Any]) -> Policy:
         stages.append(
             Stage(name, int(percentage), least or timedelta(0), 1.0, requires_approval=False, max_wait=longest)
         )
-    return Policy("outline", tuple(stages), Metrics(""))
+    return Policy("outline", tuple(stages), Metrics(""), guardrails=tuple(_guardrail_outlines(value.get("guardrails"))))
+
+
+def _guardrail_outlines(entries: object) -> Iterator[Guardrail]:
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        fields = entry if isinstance(entry, dict) else {}
+        name = fields.get("name")
+        name = name if isinstance(name, str) else field_name(("guardrails", index))
+        yield Guardrail(name, "", _bound(fields.get("max")), _bound(fields.get("min")))
+
+
+def _bound(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _span(value: object) -> timedelta | None:
@@ -118,6 +151,14 @@ def _stage(value: dict[str, Any]) -> Stage:
     )
 
 
+def _guardrails(entries: list[dict[str, Any]]) -> tuple[Guardrail, ...]:
+    return tuple(Guardrail(each["name"], each["query"], **_converted(each, _GUARDRAIL)) for each in entries)
+
+
+def _convergence(value: dict[str, Any]) -> Convergence:
+    return Convergence(value["observed_percentage"], **_converted(value, _CONVERGENCE))
+
+
 def _analysis(value: dict[str, Any]) -> AnalysisSettings:
     return AnalysisSettings(**_converted(value, _ANALYSIS))
 
@@ -142,12 +183,22 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "reviewers": tuple,
     "deploy_workflow": str,
     "window": _window,
+    "guardrails": _guardrails,
+    "convergence": _convergence,
 }
 _WINDOW: Mapping[str, Callable[[Any], object]] = {
     "days": lambda names: frozenset(map(WEEKDAYS.index, names)),
     "hours": lambda spans: tuple(map(hours, spans)),
     "exclude": lambda spans: tuple(map(dates, spans)),
 }
+_GUARDRAIL: Mapping[str, Callable[[Any], object]] = {
+    "max": float,
+    "min": float,
+    "breaches": int,
+    "severity": Severity,
+    "observe_only": bool,
+}
+_CONVERGENCE: Mapping[str, Callable[[Any], object]] = {"tolerance": float, "max_wait": duration}
 _ANALYSIS: Mapping[str, Callable[[Any], object]] = {
     "confidence": confidence,
     "promote_confidence": confidence,

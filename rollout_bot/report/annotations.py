@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from rollout_bot.core.decision import Decision
+from rollout_bot.core.guardrails import Watch
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import ROOT, policy_path
 from rollout_bot.core.situation import Situation
@@ -68,10 +69,23 @@ def _judged(record: RolloutRecord, situation: Situation, decision: Decision) -> 
         yield _remark("error", f"{here} has regressed{done}", reason)
     elif verdict.outcome is Outcome.UNAVAILABLE and not record.problems:
         yield _remark("warning", f"{here} cannot be judged", reason, policy_path(name))
+    yield from _watched(record, situation)
     if decision.refused:
         yield _remark("error", f"{name}: refused", "; ".join(decision.reasons))
-    elif decision.attention and verdict.outcome is not Outcome.REGRESSED:
+    elif decision.attention and not situation.alarms:
         yield _remark("warning", f"{here} needs somebody", "; ".join(decision.reasons))
+
+
+def _watched(record: RolloutRecord, situation: Situation) -> Iterator[Annotation]:
+    here = f"{record.rollout}: {situation.stage.name} {situation.stage.percentage} %"
+    done = " (rolled back)" if record.merged else ""
+    for each in situation.watched:
+        if each.rolls_back:
+            yield _remark("error", f"{here} breaks a guardrail{done}", each.told)
+        elif each.watch is Watch.BREACHED:
+            yield _remark("warning", f"{here} breaks a guardrail", each.told)
+        elif each.blind and not record.problems:
+            yield _remark("warning", f"{here} cannot be guarded", each.told, policy_path(record.rollout))
 
 
 def _failed(rollout: str, step: Step) -> Annotation:

@@ -16,7 +16,9 @@ from rollout_bot.core.actions import (
     StartWorkflow,
     UpdatePull,
 )
+from rollout_bot.core.convergence import Converging
 from rollout_bot.core.decision import Decision
+from rollout_bot.core.guardrails import Watched
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import PullRequest
@@ -65,6 +67,7 @@ def status_document(situation: Situation) -> Json:
         "elapsed_time": span(situation.now - entered_at),
         "min_duration": span(stage.duration),
         "started_at": time(entered_at),
+        "converged_at": time(situation.converging.at) if situation.converging else None,
         "attempt": situation.state.attempt,
         "generation": situation.state.generation,
         "rollbacks": situation.standing.rollbacks,
@@ -82,6 +85,8 @@ def _rollout(record: RolloutRecord) -> Json:
         "generation": situation.state.generation if situation else None,
         "entered_at": time(situation.standing.entered_at) if situation else None,
         "verdict": verdict_document(situation.verdict) if situation else None,
+        "guardrails": [guardrail_document(each) for each in situation.watched] if situation else [],
+        "convergence": convergence_document(situation.converging) if situation and situation.converging else None,
         "decision": _decision(record.decision) if record.decision else _held(record),
         "plan": [_step(step) for step in record.steps],
         "pull_request": pull_document(record.pull) if record.pull else None,
@@ -130,6 +135,37 @@ def _comparison(found: Comparison) -> Json:
         "lower": found.lower,
         "upper": found.upper,
         "silent_seconds": found.silent.total_seconds(),
+    }
+
+
+def guardrail_document(watched: Watched) -> Json:
+    """A guardrail with its newest value."""
+    guardrail, newest = watched.guardrail, watched.newest
+    return {
+        "name": guardrail.name,
+        "state": watched.watch.value,
+        "severity": guardrail.severity.value,
+        "observe_only": guardrail.observe_only,
+        "min": guardrail.min,
+        "max": guardrail.max,
+        "value": newest.value if newest else None,
+        "at": time(newest.time) if newest else None,
+        "streak": watched.streak,
+        "since": time(watched.since),
+        "reason": watched.reason,
+    }
+
+
+def convergence_document(converging: Converging) -> Json:
+    """What share of traffic gets the change, in percent, and since when it is the committed one."""
+    newest = converging.newest
+    return {
+        "holds": converging.holds,
+        "at": time(converging.at),
+        "observed": newest.value if newest else None,
+        "observed_at": time(newest.time) if newest else None,
+        "overdue": converging.overdue,
+        "reason": converging.reason,
     }
 
 

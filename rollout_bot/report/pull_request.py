@@ -14,6 +14,7 @@ from rollout_bot.core.state import Approval, BaselineEvidence, ChangeKind, State
 from rollout_bot.core.verdict import Comparison, Outcome, Verdict
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.markdown import code, escape, plain, table
+from rollout_bot.report.watched import watch_parts
 
 _SIGNS = {True: "✅", False: "⏳"}
 
@@ -78,6 +79,7 @@ def _body(situation: Situation, decision: Decision, proposal: Proposal) -> Itera
         return
     if situation.stage != OFF:
         yield _evidence(situation.verdict, skip=kind is ChangeKind.ADVANCE and not _asked(situation, proposal))
+    yield from watch_parts(situation)
     if kind is ChangeKind.ADVANCE:
         yield from _advance(situation, decision, proposal)
     else:
@@ -101,6 +103,8 @@ def _headline(situation: Situation, proposal: Proposal) -> str:
     if change.kind is ChangeKind.ROLL_BACK and verdict.outcome is Outcome.REGRESSED:
         since = f" since {moment(verdict.regressing_since)}" if verdict.regressing_since else ""
         return f"{here} has regressed{since}{_impact(verdict)}"
+    if change.kind is ChangeKind.ROLL_BACK and situation.alarms:
+        return f"{here} breaks {escape(situation.alarms[0])}"
     if stage == OFF:
         return escape(change.reason[:1].upper() + change.reason[1:])
     return f"{here} is {verdict.outcome}: {escape(verdict.reasons[0])}"
@@ -185,6 +189,8 @@ def _consequences(situation: Situation, to: Stage, approval: Approval | None) ->
     )
     passed_over = approval.override.gates if approval and approval.override else ()
     green = "has not regressed" if GateName.ANALYSIS.value in passed_over else "is healthy"
+    if situation.watched and GateName.GUARDRAILS.value not in passed_over:
+        green += " and keeps its guardrails"
     if situation.policy.window is not None and GateName.WINDOW.value not in passed_over:
         green += ", and only inside the window"
     hold, rollback = f"`rollout-bot hold {name} --reason …`", f"`rollout-bot rollback {name} --reason …`"
@@ -235,4 +241,6 @@ def _facts(situation: Situation, decision: Decision, proposal: Proposal) -> str:
         "limit": situation.verdict.limit,
         "shut": [gate.name.value for gate in decision.waits],
     }
+    if situation.watched:
+        facts["guardrails"] = {each.guardrail.name: each.watch.value for each in situation.watched}
     return f"<!-- rollout-bot: {json.dumps(facts, sort_keys=True)} -->"

@@ -13,6 +13,7 @@ from rollout_bot.core.wording import amount, count, duration, moment, percent, p
 from rollout_bot.report.annotations import needs_attention
 from rollout_bot.report.markdown import escape, table
 from rollout_bot.report.terminal import describe, next_step
+from rollout_bot.report.watched import watch_parts
 
 _SIGNS = {
     Outcome.HEALTHY: "✅",
@@ -73,6 +74,7 @@ def _section(record: RolloutRecord, tick: TickRecord) -> Iterator[str]:
         yield "**This rollout cannot be evaluated; nothing was touched.**"
     else:
         yield from _standing(situation)
+        yield from watch_parts(situation)
         yield _why(record)
     yield from _list("Would be done" if tick.dry_run else "Done", _steps(record.steps, dry_run=tick.dry_run))
     said = situation.verdict.reasons if situation else ()

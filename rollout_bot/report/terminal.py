@@ -25,6 +25,7 @@ from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Comparison, Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.blocks import Line, render
+from rollout_bot.report.watched import watch_lines
 
 _NOTHING: list[Line] = [("", "no rollouts here; begin one with: rollout-bot init NAME", "")]
 
@@ -81,6 +82,7 @@ def _status_lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
     yield from _ladder_lines(record.situation)
     yield from _standing_lines(record.situation)
     yield from _verdict_lines(record.situation)
+    yield from watch_lines(record.situation)
     if record.decision is not None:
         for index, gate in enumerate(record.decision.waits):
             yield ("waits" if index == 0 else ""), f"{gate.name}: {_brief(gate.reason, record.situation)}", ""
@@ -98,6 +100,7 @@ def _lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
         return
     yield from _standing_lines(record.situation)
     yield from _verdict_lines(record.situation)
+    yield from watch_lines(record.situation)
     if record.decision is not None:
         yield from _decision_lines(record.decision, record.situation)
     for step in record.steps:
@@ -167,11 +170,13 @@ def _rate(rate: Rate) -> str:
 
 
 def _brief(reason: str, situation: Situation) -> str:
-    """A reason without the sentence that the verdict has just said."""
+    """A reason without the sentence that the lines above have just said."""
     verdict = situation.verdict
-    if reason != f"{verdict.outcome}: {verdict.reasons[0]}":
-        return reason
-    return f"{situation.stage.name} {_VERDICTS[verdict.outcome]}"
+    if reason == f"{verdict.outcome}: {verdict.reasons[0]}":
+        return f"{situation.stage.name} {_VERDICTS[verdict.outcome]}"
+    if situation.converging and reason == situation.converging.reason:
+        return "the fleet is not seen to enforce this stage"
+    return reason
 
 
 def _decision_lines(decision: Decision, situation: Situation) -> Iterator[Line]:
@@ -277,7 +282,7 @@ def _holding(situation: Situation, decision: Decision) -> str:
     for gate in decision.waits:
         if gate.name in human:
             return f"waits for somebody: rollout-bot {human[gate.name]} {situation.policy.rollout} --reason …"
-    if situation.verdict.outcome is Outcome.REGRESSED:
+    if situation.alarms:
         return f"waits for somebody: rollout-bot rollback {situation.policy.rollout} --reason …"
     target = decision.to.name if decision.to else "the next stage"
     if decision.opens_at is not None:
