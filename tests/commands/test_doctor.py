@@ -108,3 +108,58 @@ def test_a_metrics_section_that_cannot_work_is_wrong(
     assert code == 3
     assert "PROMETHEUS_URL" in wrong(findings)[0]
     assert any(each["level"] == "weak" and approval in each["found"] for each in findings)
+
+
+WATCHED = """\
+guardrails:
+  - {name: p99, query: p99, max: 0.5}
+  - {name: cpu, query: cpu, max: 0.8}
+  - {name: queue, query: queue, max: 5}
+convergence: {observed_percentage: share}
+"""
+
+
+def test_what_is_watched_needs_queries_that_give_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repository = recorded(tmp_path)
+    text = (repository.path / POLICY).read_text().replace("stages:", f"{WATCHED}stages:")
+    repository.commit({POLICY: text}, START)
+
+    def record(share: object, until: int = 8) -> None:
+        ends = [START + timedelta(minutes=15 * n) for n in range(1, until + 1)]
+        rows = [f"{end.isoformat()},500,0,0.9,,{share}" for end in ends]
+        (repository.path / "metrics.csv").write_text("\n".join(["time,total,failed,p99,cpu,share", *rows]) + "\n")
+
+    record(10)
+    code, findings = examined(repository, capsys)
+    assert code == 3
+    assert wrong(findings) == [
+        "no value since 2026-03-02 09:00 UTC",
+        "not measured: the file has no column 'queue'; there are: p99, cpu, share",
+    ]
+    found = {each["subject"]: each for each in findings}
+    assert found["checkout guardrail p99"]["found"].startswith("newest value 0.9, allowed: at most 0.5; broken in 8")
+    assert found["checkout convergence"]["level"] == "right"
+    record("")
+    assert {each["subject"]: each["level"] for each in examined(repository, capsys)[1]}[
+        "checkout convergence"
+    ] == "wrong"
+    record(0.1)
+    fraction = {each["subject"]: each for each in examined(repository, capsys)[1]}["checkout convergence"]
+    assert (fraction["level"], "0 to 100 and not 0 to 1" in fraction["fix"]) == ("weak", True)
+    record(3)
+    apart = {each["subject"]: each for each in examined(repository, capsys)[1]}["checkout convergence"]
+    assert apart["fix"] == "see why the deployment does not bring what is committed"
+
+
+def test_what_is_watched_cannot_be_told_before_the_first_interval(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = recorded(tmp_path)
+    text = (repository.path / POLICY).read_text().replace("stages:", f"{WATCHED}stages:")
+    repository.commit({POLICY: text}, START)
+    (repository.path / "metrics.csv").write_text("time,total,failed,p99,cpu,queue,share\n")
+    capsys.readouterr()
+    now = (START + timedelta(minutes=5)).isoformat()
+    assert main(["doctor", "--repository", str(repository.path), "--now", now, "--format", "json"]) == 0
+    levels = {each["subject"]: each["level"] for each in json.loads(capsys.readouterr().out)}
+    assert levels["checkout guardrail p99"] == levels["checkout convergence"] == "unknown"

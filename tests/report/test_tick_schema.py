@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.repositories import START
 from support.rollouts import asks
-from support.ticks import HOUR, STATE, World
+from support.ticks import HOUR, POLICY_TEXT, STATE, World, initial
 
 from rollout_bot.cli import main
 from rollout_bot.commands.schema import schema
@@ -68,6 +68,16 @@ def test_what_ticks_print_fits_the_schema(tmp_path: Path, validator: Draft202012
     steps = {step["action"] for rollout in rollouts for step in rollout["plan"]}
     assert steps == {"open_pull", "set_gate", "merge_pull", "close_pull"}
     assert {(rollout["verdict"] or {}).get("outcome") for rollout in rollouts} > {"healthy", "regressed", None}
+
+
+def test_what_is_watched_fits_the_schema(tmp_path: Path, validator: Draft202012Validator) -> None:
+    more = "guardrails: [{name: p99, query: p99, max: 0.5}]\nconvergence: {observed_percentage: share}\n"
+    world = World.made(tmp_path / "repository", initial(text=POLICY_TEXT + more))
+    world.serve(START + 3 * HOUR)
+    (rollout,) = (document := tick_document(world.tick(START + 3 * HOUR)))["rollouts"]
+    validator.validate(document)
+    assert {each["name"] for each in rollout["decision"]["gates"]} > {"guardrails", "convergence"}
+    assert (rollout["guardrails"][0]["state"], rollout["convergence"]["holds"]) == ("unknown", False)
 
 
 def test_what_only_a_forge_on_a_server_does_fits_the_schema(validator: Draft202012Validator) -> None:
