@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollout_bot.core.repository import ROOT, policy_path, state_path
 from rollout_bot.core.state import State, misfits
 from rollout_bot.files.problems import InvalidFile, NotThere, Problem
 from rollout_bot.files.state import read_state
+
+if TYPE_CHECKING:
+    from rollout_bot.core.policy import Policy
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
@@ -41,13 +45,18 @@ class Checkout:
     def rollouts(self) -> tuple[str, ...]:
         return tuple(name.removesuffix("/") for name in self._names(ROOT) if name.endswith("/"))
 
-    def state(self, rollout: str) -> State:
-        """The state, checked against its policy. Raises InvalidFile."""
+    def policy(self, rollout: str) -> Policy:
+        """The policy, without a look at its metrics section. Raises InvalidFile."""
         from rollout_bot.files.policy import read_policy
 
+        path = policy_path(rollout)
+        return read_policy(self._read(path, rollout), path)
+
+    def state(self, rollout: str) -> State:
+        """The state, checked against its policy. Raises InvalidFile."""
         path = state_path(rollout)
         state = read_state(self._read(path, rollout), path)
-        policy = read_policy(self._read(policy_path(rollout), rollout), policy_path(rollout))
+        policy = self.policy(rollout)
         wrong = [*misfits(state, policy), *_misplaced(rollout, state.rollout)]
         if wrong:
             raise InvalidFile(tuple(Problem(path, 1, 1, "", each, "a state that fits its policy") for each in wrong))

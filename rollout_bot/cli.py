@@ -26,6 +26,8 @@ _COMMANDS = {
     "export": "export",
     "verify": "verify",
     "doctor": "doctor",
+    "alerts": "monitoring",
+    "dashboard": "monitoring",
     "schema": "schema",
     "demo": "demo",
 }
