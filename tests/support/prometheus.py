@@ -55,7 +55,7 @@ def running(folder: Path, target: str | None = None, scrape_interval: str = "1s"
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             address = f"http://127.0.0.1:{port}"
-            _await_ready(process, address, log.name)
+            await_ready(process, address, log.name)
             yield address
         finally:
             process.terminate()
@@ -66,7 +66,7 @@ def running(folder: Path, target: str | None = None, scrape_interval: str = "1s"
                 process.wait()
 
 
-def _await_ready(process: subprocess.Popen[bytes], address: str, log: str) -> None:
+def await_ready(process: subprocess.Popen[bytes], address: str, log: str) -> None:
     deadline = monotonic() + 60
     while monotonic() < deadline:
         try:
