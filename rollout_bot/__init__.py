@@ -2,7 +2,8 @@
 
 For services and pipelines in Python, imported when first used:
 
-- `read_state(path)`: the content of a `state.yaml` as a `State`; raises `InvalidFile` where there is none.
+- `read_state(path)`: the content of a `state.yaml` as a `State`; raises `InvalidFile` where there is none;
+- `Enforcer.from_file(path)`: who gets the change, at the percentage that is committed.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rollout_bot.contract import read_state
     from rollout_bot.core.state import State
+    from rollout_bot.enforcer import Enforcer
     from rollout_bot.files.problems import InvalidFile
 
-__all__ = ["InvalidFile", "State", "read_state"]
+__all__ = ["Enforcer", "InvalidFile", "State", "read_state"]
 
 _HOMES = {
+    "Enforcer": "rollout_bot.enforcer",
     "InvalidFile": "rollout_bot.files.problems",
     "State": "rollout_bot.core.state",
     "read_state": "rollout_bot.contract",
