@@ -16,6 +16,7 @@ from rollout_bot.files.state import read_state
 
 if TYPE_CHECKING:
     from rollout_bot.core.policy import Policy
+    from rollout_bot.neighbours import Neighbours
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
@@ -83,7 +84,19 @@ class Checkout:
                 self.state(rollout)
             except InvalidFile as error:
                 found.extend(str(error).splitlines())
-        return tuple(found)
+        return tuple(found) or self._neighbours.problems(rollout)
+
+    @cached_property
+    def _neighbours(self) -> Neighbours:
+        from rollout_bot.neighbours import Neighbours
+
+        return Neighbours(self.rollouts(), self._content)
+
+    def _content(self, path: str) -> bytes | None:
+        try:
+            return self._read(path, path.split("/")[1])
+        except NotThere:
+            return None
 
     def _approvals(self, rollout: str) -> Iterator[str]:
         folder = f"{ROOT}/{rollout}/approvals"

@@ -10,6 +10,7 @@ from pathlib import Path
 from rollout_bot.core.analysis import analyse
 from rollout_bot.core.convergence import Converging, combined
 from rollout_bot.core.decision import Decision, Request, decide
+from rollout_bot.core.dependencies import Prerequisite, prerequisite
 from rollout_bot.core.history import Entry, MetricsEntry, Standing, Transition, Unlawful, stand, transitions
 from rollout_bot.core.plan import refusal
 from rollout_bot.core.policy import OFF, Fault, Policy
@@ -25,6 +26,7 @@ from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state
 from rollout_bot.metrics import registry
 from rollout_bot.metrics.interface import Source, Surroundings
+from rollout_bot.neighbours import Neighbours
 from rollout_bot.watch import converging, watched
 
 HISTORY = timedelta(hours=24)
@@ -243,6 +245,7 @@ class Evaluator:
             refusal=_refusal(snapshot, files),
             watched=watched(asked, files.policy, files.standing, self.now),
             converging=found,
+            prerequisites=tuple(_prerequisites(snapshot, files.policy)),
         )
         return Evaluation(situation, decide(situation, request), problems, files.notes)
 
@@ -287,6 +290,23 @@ class Evaluator:
             return entry
         proof = None if found.at is None else entry if found.at <= since else judged(found.at)
         return combined(entry, proof, found)
+
+
+def _prerequisites(snapshot: Snapshot, policy: Policy) -> Iterator[Prerequisite]:
+    """How far the rollouts that this one waits for have got: their files say so, whatever a tick is asked to do."""
+    wrong = {fault.path: fault for fault in Neighbours(snapshot.rollouts(), snapshot.files.get).faults(policy)}
+    for index, needed in enumerate(policy.after):
+        fault = wrong.get(("after", index))
+        if fault is not None:
+            reason = f"after in {policy_path(policy.rollout)} is {fault.found}; allowed: {fault.allowed}"
+            yield Prerequisite(False, reason, wrong=True)
+            continue
+        try:
+            other = read_files(snapshot, needed.rollout)
+        except CannotEvaluate as error:
+            yield Prerequisite(False, f"waits for {needed}, which cannot be evaluated: {error.problems[0]}")
+        else:
+            yield prerequisite(needed, other.policy, other.standing.state)
 
 
 def _refusal(snapshot: Snapshot, files: Files) -> Refusal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from rollout_bot.core.gate import Proposed
@@ -12,6 +12,7 @@ from rollout_bot.evaluation import check_policy
 from rollout_bot.files.approval import read_approval
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state
+from rollout_bot.neighbours import Neighbours
 
 T = TypeVar("T")
 
@@ -45,6 +46,8 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
             for path in sorted({*snapshot.files, *pull.changes})
             if path.startswith(folder) and _after(snapshot, pull, path) is not None
         )
+    if policy_path(rollout) in pull.changes:
+        problems.extend(_between(snapshot, pull, rollout))
     if state is not None:
         path = approval_path(rollout, state.stage)
         # One on the base branch that cannot be read approves nothing; it is not this pull request's fault.
@@ -59,6 +62,19 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
         problems=tuple(problems),
         markers=markers,
     )
+
+
+def _between(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Iterator[str]:
+    """What is wrong between this policy and others, and what the change of it makes wrong in those that wait for it."""
+    folders = {path.split("/")[1] for path in pull.changes if path.count("/") >= 2}
+    names = sorted({*snapshot.rollouts(), *folders})
+    present = [name for name in names if _after(snapshot, pull, policy_path(name)) is not None]
+    after = Neighbours(present, lambda path: _after(snapshot, pull, path))
+    before = Neighbours(snapshot.rollouts(), snapshot.files.get)
+    yield from after.problems(rollout)
+    for name in after.waiting_for(rollout):
+        known = before.problems(name)
+        yield from (each for each in after.problems(name) if each not in known)
 
 
 def _after(snapshot: Snapshot, pull: PullRequest, path: str) -> bytes | None:

@@ -22,6 +22,7 @@ class GateName(StrEnum):
     ANALYSIS = "analysis"
     COOLDOWN = "cooldown"
     ATTEMPTS = "attempts"
+    AFTER = "after"
     WINDOW = "window"
     REFUSAL = "refusal"
     GUARDRAILS = "guardrails"
@@ -33,6 +34,7 @@ OVERRIDABLE = (
     GateName.ANALYSIS,
     GateName.COOLDOWN,
     GateName.ATTEMPTS,
+    GateName.AFTER,
     GateName.WINDOW,
     GateName.GUARDRAILS,
     GateName.CONVERGENCE,
@@ -58,6 +60,7 @@ def gates(situation: Situation) -> tuple[Gate, ...]:
         _analysis_gate(situation),
         _cooldown_gate(situation),
         _attempts_gate(situation),
+        *_after_gate(situation),
         *_window_gate(situation),
         _refusal_gate(situation),
         *(_guardrail_gate(situation) if any(each.binding for each in situation.policy.guardrails) else ()),
@@ -131,6 +134,18 @@ def _attempts_gate(situation: Situation) -> Gate:
     resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
     reason = f"rolled back {amount(rollbacks, 'time')}: only a human restarts it ({resume})"
     return Gate(GateName.ATTEMPTS, False, reason, stuck=True)
+
+
+def _after_gate(situation: Situation) -> Iterator[Gate]:
+    needed, known = situation.policy.after, situation.prerequisites
+    if not needed:
+        return
+    if len(known) < len(needed):
+        yield Gate(GateName.AFTER, False, f"nothing is known of {', '.join(map(str, needed))}")
+        return
+    shut = tuple(each for each in known if not each.passed)
+    reason = "; ".join(each.reason for each in shut or known)
+    yield Gate(GateName.AFTER, not shut, reason, stuck=any(each.wrong for each in shut))
 
 
 def _window_gate(situation: Situation) -> Iterator[Gate]:

@@ -107,6 +107,17 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """Another rollout, and the stage that it must have reached."""
+
+    rollout: str
+    stage: str
+
+    def __str__(self) -> str:
+        return f"{self.rollout}@{self.stage}"
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One rollout's rules. `stages` are in order of rising percentage and do not contain `OFF`.
 
@@ -131,6 +142,7 @@ class Policy:
     window: Window | None = None
     guardrails: tuple[Guardrail, ...] = ()
     convergence: Convergence | None = None
+    after: tuple[Dependency, ...] = ()
 
     @property
     def ladder(self) -> tuple[Stage, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rollout_bot.core import guardrails
 from rollout_bot.core.convergence import Converging
+from rollout_bot.core.dependencies import Prerequisite
 from rollout_bot.core.guardrails import Watched
 from rollout_bot.core.history import Standing
 from rollout_bot.core.policy import Policy, Stage
@@ -30,6 +31,7 @@ class Situation:
 
     `watched` are the policy's guardrails as they stand now. `converging` is None where the policy does not ask what the
     fleet enforces.
+    `prerequisites` are as the policy's `after` has them; where they are left out, nothing is known of the others.
     """
 
     policy: Policy
@@ -43,6 +45,7 @@ class Situation:
     refusal: Refusal | None = None
     watched: tuple[Watched, ...] = ()
     converging: Converging | None = None
+    prerequisites: tuple[Prerequisite, ...] = ()
 
     @property
     def state(self) -> State:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from rollout_bot.core.guardrails import Guardrail, Severity
-from rollout_bot.core.policy import AnalysisRule, AnalysisSettings, Convergence, Fault, Metrics, Policy, Stage
+from rollout_bot.core.policy import (
+    AnalysisRule,
+    AnalysisSettings,
+    Convergence,
+    Dependency,
+    Fault,
+    Metrics,
+    Policy,
+    Stage,
+)
 from rollout_bot.core.windows import WEEKDAYS, Window
 from rollout_bot.files.calendar import dates, hours, zone
 from rollout_bot.files.document import Document, Path, parse
@@ -49,6 +59,14 @@ def read_policy(text: bytes, file: str, *, sources: Callable[[str], SourceType] 
     if found or not isinstance(document.value, dict):
         raise InvalidFile(tuple(found))
     return _policy(document.value)
+
+
+def located(text: bytes, file: str, faults: Iterable[Fault]) -> tuple[Problem, ...]:
+    """Faults of a policy's `after`, which its file alone does not show, at their places in it."""
+    document = parse(text, file)
+    # One alone need not be written as the list that it is to the core.
+    alone = isinstance(document.value, dict) and isinstance(document.value.get("after"), str)
+    return tuple(_located(document, replace(fault, path=fault.path[:1] if alone else fault.path)) for fault in faults)
 
 
 def _metrics(document: Document, value: Mapping[str, Any], sources: Callable[[str], SourceType]) -> list[Problem]:
@@ -163,6 +181,12 @@ def _analysis(value: dict[str, Any]) -> AnalysisSettings:
     return AnalysisSettings(**_converted(value, _ANALYSIS))
 
 
+def _after(value: str | list[str]) -> tuple[Dependency, ...]:
+    """One alone need not be written as a list."""
+    parts = (each.split("@") for each in ([value] if isinstance(value, str) else value))
+    return tuple(Dependency(rollout, stage) for rollout, stage in parts)
+
+
 def _window(value: dict[str, Any]) -> Window:
     return Window(value["zone"], zone(value["zone"]), **_converted(value, _WINDOW))
 
@@ -185,6 +209,7 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "window": _window,
     "guardrails": _guardrails,
     "convergence": _convergence,
+    "after": _after,
 }
 _WINDOW: Mapping[str, Callable[[Any], object]] = {
     "days": lambda names: frozenset(map(WEEKDAYS.index, names)),

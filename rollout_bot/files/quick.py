@@ -103,11 +103,11 @@ def _required(schema: Schema, value: object, _root: Schema) -> bool:
 
 
 def _items(schema: Schema, value: object, root: Schema) -> bool:
-    return isinstance(value, list) and all(accepts(schema["items"], each, root) for each in value)
+    return not isinstance(value, list) or all(accepts(schema["items"], each, root) for each in value)
 
 
 def _pattern(schema: Schema, value: object, _root: Schema) -> bool:
-    return isinstance(value, str) and pattern(str(schema["pattern"])).search(value) is not None
+    return not isinstance(value, str) or pattern(str(schema["pattern"])).search(value) is not None
 
 
 def _format(schema: Schema, value: object, _root: Schema) -> bool:
@@ -131,7 +131,7 @@ def _length(keyword: str, kind: type[str | list[object]], least: bool) -> Callab
     def check(schema: Schema, value: object, _root: Schema) -> bool:
         bound = schema[keyword]
         if not isinstance(value, kind) or not isinstance(bound, int):
-            return False
+            return not isinstance(value, kind)
         return len(value) >= bound if least else len(value) <= bound
 
     return check

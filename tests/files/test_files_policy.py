@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from rollout_bot.core.policy import AnalysisSettings, Fault, Metrics, Policy, Stage
+from rollout_bot.core.policy import AnalysisSettings, Dependency, Fault, Metrics, Policy, Stage
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 
@@ -92,6 +92,7 @@ interval: 5m
 rollback_on_error: false
 cooldown: 2d
 cooldown_backoff: 1.5
+after: [other@half, third@canary]
 max_rollbacks: 0
 merge_on_approval: true
 analysis:
@@ -107,6 +108,7 @@ analysis:
     assert policy.metrics == Metrics("recording", {"path": "a.csv"})
     assert policy.analysis == AnalysisSettings(0.999, 0.9, 7, 2, 1)
     assert (policy.interval, policy.cooldown) == (timedelta(minutes=5), timedelta(days=2))
+    assert policy.after == (Dependency("other", "half"), Dependency("third", "canary"))
     assert policy.cooldown_backoff == 1.5
     assert [each.max_wait for each in policy.stages] == [timedelta(hours=36), None]
     assert (policy.rollback_on_error, policy.max_rollbacks, policy.merge_on_approval) == (False, 0, True)
@@ -281,6 +283,21 @@ ZERO = "No amount of traffic can prove a rate of 0, and one failure would exceed
             "rollout: checkout",
             "rollout: checkout\nanalysis: {confidence: 1%}",
             f"3:24: analysis.confidence: found '1%'; allowed: {CONFIDENCE}",
+        ),
+        (
+            "rollout: checkout",
+            "rollout: checkout\nafter: other",
+            "3:8: after: found 'other'; allowed: ROLLOUT@STAGE, such as other@half, or a list of them",
+        ),
+        (
+            "rollout: checkout",
+            "rollout: checkout\nafter: [other@half, Other@half]",
+            "3:21: after[1]: found 'Other@half'; allowed: ROLLOUT@STAGE, such as other@half",
+        ),
+        (
+            "rollout: checkout",
+            "rollout: checkout\nafter: {other: half}",
+            "3:8: after: found a mapping; allowed: ROLLOUT@STAGE, such as other@half, or a list of them",
         ),
         (
             "rollout: checkout",

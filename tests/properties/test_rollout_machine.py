@@ -41,6 +41,7 @@ HOUR = timedelta(hours=1)
 
 STAGES = st.tuples(st.integers(1, 100), st.integers(0, 30), st.booleans())
 LADDERS = st.lists(STAGES, min_size=1, max_size=6, unique_by=lambda each: each[0])
+HOURS = st.sampled_from([["00:00-12:00"], ["20:00-08:00"], ["09:00-12:00", "13:00-24:00"]])
 REQUESTS = st.sampled_from([ChangeKind.ADVANCE, ChangeKind.ROLL_BACK, ChangeKind.HOLD, ChangeKind.RESUME])
 
 
@@ -87,7 +88,13 @@ class Rollout(RuleBasedStateMachine):
                 "cooldown_backoff": st.sampled_from([1, 2, 3.5]),
                 "max_rollbacks": st.integers(0, 3),
                 "merge_on_approval": st.booleans(),
-            }
+            },
+            optional={
+                "window": st.fixed_dictionaries(
+                    {"zone": st.sampled_from(["UTC", "Europe/Berlin"]), "hours": HOURS},
+                    optional={"days": st.just(["mon", "tue", "wed", "thu", "fri"])},
+                )
+            },
         ),
     )
     def begin(self, ladder: list[tuple[int, int, bool]], fields: dict[str, object]) -> None:
@@ -101,6 +108,7 @@ class Rollout(RuleBasedStateMachine):
         self.verdict = Verdict(Outcome.INCONCLUSIVE, ("x",), 0.005)
         self.healthy_since: datetime | None = None
         self.judged: dict[str, Outcome] = {}
+        self.judged_at: dict[str, datetime] = {}
         self.refused: dict[str, datetime] = {}
         self.moves: list[Landed] = []
         self.checked = 1
@@ -277,6 +285,8 @@ class Rollout(RuleBasedStateMachine):
         assert self.judged[commit.pull.head] is Outcome.HEALTHY or "analysis" in over
         assert self.judged[commit.pull.head] is not Outcome.REGRESSED
         assert before.hold is None
+        window = self.policy.window
+        assert window is None or "window" in over or window.is_open(self.judged_at[commit.pull.head])
         backs = [each for each in self.moves if each.after.percentage < each.before.percentage]
         resumed = [n for n, each in enumerate(self.moves) if each.after.change.kind is ChangeKind.RESUME]
         since = self.moves[resumed[-1] + 1 :] if resumed else self.moves
@@ -298,7 +308,7 @@ class Rollout(RuleBasedStateMachine):
         assert threading.active_count() == threads
         assert not record.bug, record.problems
         for pull in self.forge.open_pulls():
-            self.judged[pull.head] = self.looked
+            self._judges(pull.head)
         if state is None:
             assert record.problems
             assert self.forge.commits[before:] == []
@@ -329,7 +339,7 @@ class Rollout(RuleBasedStateMachine):
     def _saw(self, action: Action) -> None:
         """6, second half: what a human closed is not opened again, unless something has changed or somebody asks."""
         if isinstance(action, SetGate | MergePull) and action.head is not None:
-            self.judged[action.head] = self.looked
+            self._judges(action.head)
         if not isinstance(action, OpenPull) or action.branch not in self.refused:
             return
         content = read_state(action.files[STATE].encode(), STATE)
@@ -337,6 +347,9 @@ class Rollout(RuleBasedStateMachine):
             return
         newest = [each for each in self.forge.pulls.values() if each.branch == action.branch][-1]
         assert newest.closed_by == BOT or (self.healthy_since and self.healthy_since > self.refused[action.branch])
+
+    def _judges(self, head: str) -> None:
+        self.judged[head], self.judged_at[head] = self.looked, self.forge.now
 
     def _merged(self, pull: PullRequest) -> None:
         with suppress(NotMergeable, Conflict):

@@ -79,6 +79,9 @@ class World:
     def record(self, text: str, name: str = "metrics.csv") -> None:
         (self.repository.path / name).write_text(text)
 
+    def evaluator(self, now: datetime, environment: Mapping[str, str] | None = None) -> Evaluator:
+        return Evaluator(now, self.repository.path, environment or {})
+
     def tick(
         self,
         now: datetime,
@@ -88,7 +91,7 @@ class World:
         environment: Mapping[str, str] | None = None,
         only: str | None = None,
     ) -> TickRecord:
-        evaluator = Evaluator(now, self.repository.path, environment or {})
+        evaluator = self.evaluator(now, environment)
         chosen = frozenset((NAME if only is None else only,)) if request or only else None
         return Tick(forge or self.forge(now), evaluator, chosen).run(request)
 
