@@ -17,6 +17,7 @@ _COMMANDS = {
     "validate": "validate",
     "tick": "tick",
     "status": "status",
+    "explain": "explain",
     "advance": "requests",
     "rollback": "requests",
     "hold": "requests",

@@ -18,11 +18,13 @@ from rollout_bot.core.actions import (
 )
 from rollout_bot.core.convergence import Converging
 from rollout_bot.core.decision import Decision
+from rollout_bot.core.explanation import explain
 from rollout_bot.core.guardrails import Watched
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import PullRequest
 from rollout_bot.core.situation import Situation
+from rollout_bot.core.tree import Figure, Reason
 from rollout_bot.core.verdict import Bet, Comparison, Rate, Verdict
 
 Json = dict[str, Any]
@@ -88,6 +90,7 @@ def _rollout(record: RolloutRecord) -> Json:
         "guardrails": [guardrail_document(each) for each in situation.watched] if situation else [],
         "convergence": convergence_document(situation.converging) if situation and situation.converging else None,
         "decision": _decision(record.decision) if record.decision else _held(record),
+        "explanation": reason_document(reason) if (reason := rollout_reason(record)) else None,
         "plan": [_step(step) for step in record.steps],
         "pull_request": pull_document(record.pull) if record.pull else None,
         "changed": record.merged,
@@ -213,6 +216,30 @@ def pull_document(pull: PullRequest) -> Json:
         "owners_approved": pull.owners_approved,
         "gate": None if pull.gate is None else {"state": pull.gate.state.value, "description": pull.gate.description},
     }
+
+
+def reason_document(reason: Reason) -> dict[str, Any]:
+    """A reason with all beneath it. Rates are fractions, spans are in seconds, moments RFC 3339 in UTC."""
+    return {
+        "name": reason.name,
+        "status": reason.status.value,
+        "text": reason.text,
+        "figures": {name: _figure(each) for name, each in reason.figures.items()},
+        "children": [reason_document(child) for child in reason.children],
+    }
+
+
+def rollout_reason(record: RolloutRecord) -> Reason | None:
+    """The tree of one rollout; None where it could not be evaluated."""
+    if record.situation is None or record.decision is None:
+        return None
+    return explain(record.situation, record.decision, record.pull)
+
+
+def _figure(value: Figure) -> float | str | None:
+    if isinstance(value, datetime):
+        return time(value)
+    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _step(step: Step) -> Json:

@@ -90,6 +90,8 @@ def _status_lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
             yield "look at", call, "yellow"
     yield from _remarks(record)
     yield from _next_lines(record, tick)
+    if record.decision is not None and record.decision.action is DecisionAction.HOLD:
+        yield "more", f"rollout-bot explain {record.rollout}", "dim"
 
 
 def _lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
