@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from rollout_bot.core.conditions import Gate, GateName
 from rollout_bot.core.decision import Decision, DecisionAction
 from rollout_bot.core.evidence import evidence
+from rollout_bot.core.particulars import BENEATH, FIGURES, guardrails
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.repository import GateState, PullRequest, PullState
 from rollout_bot.core.situation import Situation
@@ -27,8 +28,8 @@ _OUTCOMES = {
 def explain(situation: Situation, decision: Decision, pull: PullRequest | None = None) -> Reason:
     """The whole tree: the decision, the gates it was made by, and what the analysis rests on.
 
-    A gate that this module has never heard of appears with its reason and its moment; `_DETAILS` adds what is
-    particular to one. `pull` is the open pull request of the next transition.
+    A gate that this module has never heard of appears with its reason and its moment; `particulars` adds what is
+    known of one alone. `pull` is the open pull request of the next transition.
     """
     children = tuple(_beneath(situation, decision, pull))
     figures: dict[str, Figure] = {
@@ -84,12 +85,24 @@ def _listed(names: list[str]) -> str:
 def _beneath(situation: Situation, decision: Decision, pull: PullRequest | None) -> Iterator[Reason]:
     # What is in the way comes first: whoever asks is in a hurry.
     yield from (_gate(situation, gate) for gate in sorted(decision.gates, key=lambda gate: gate.passed))
-    if situation.stage != OFF and not any(gate.name is GateName.ANALYSIS for gate in decision.gates):
-        verdict = situation.verdict
-        yield _analysis(situation, _OUTCOMES[verdict.outcome], f"{verdict.outcome}: {verdict.reasons[0]}")
+    yield from _unasked(situation, {gate.name for gate in decision.gates})
     yield from _approval(situation, decision, pull)
     yield from (Reason("call", Status.FAILED, call) for call in decision.calls)
     yield _entry(situation)
+
+
+def _unasked(situation: Situation, asked: set[GateName]) -> Iterator[Reason]:
+    """What was judged although no gate asks for it, such as what takes a stage back."""
+    if situation.stage == OFF:
+        return
+    verdict = situation.verdict
+    if GateName.ANALYSIS not in asked:
+        yield _analysis(situation, _OUTCOMES[verdict.outcome], f"{verdict.outcome}: {verdict.reasons[0]}")
+    if GateName.GUARDRAILS not in asked and situation.watched:
+        breached = [each.guardrail.name for each in situation.watched if each.rolls_back]
+        text = f"{_listed(breached)} breached" if breached else "nothing that takes a stage back"
+        status = Status.FAILED if breached else Status.NOTED
+        yield Reason(GateName.GUARDRAILS.value, status, text, {}, guardrails(situation))
 
 
 def _entry(situation: Situation) -> Reason:
@@ -114,10 +127,10 @@ def _gate(situation: Situation, gate: Gate) -> Reason:
     figures: dict[str, Figure] = {}
     if not gate.passed and gate.until is not None:
         figures = {"opens_at": gate.until, "to_go": gate.until - situation.now}
-    details = _DETAILS.get(gate.name)
+    details, beneath = FIGURES.get(gate.name), BENEATH.get(gate.name)
     if details is not None:
         figures |= details(situation)
-    return Reason(gate.name.value, status, gate.reason, figures)
+    return Reason(gate.name.value, status, gate.reason, figures, beneath(situation) if beneath else ())
 
 
 def _analysis(situation: Situation, status: Status, text: str) -> Reason:
@@ -127,33 +140,6 @@ def _analysis(situation: Situation, status: Status, text: str) -> Reason:
     figures: dict[str, Figure] = {"outcome": verdict.outcome.value, "limit": verdict.limit}
     beneath = evidence(verdict, situation.policy.analysis, situation.now)
     return Reason("analysis", status, text, figures, beneath)
-
-
-def _duration(situation: Situation) -> Mapping[str, Figure]:
-    entered = situation.standing.entered_at
-    return {"since": entered, "in_stage": situation.now - entered, "least": situation.stage.duration}
-
-
-def _rollbacks(situation: Situation) -> Mapping[str, Figure]:
-    standing, policy = situation.standing, situation.policy
-    found: dict[str, Figure] = {"rollbacks": standing.rollbacks, "most": policy.max_rollbacks}
-    if standing.rolled_back_at is not None:
-        found |= {"rolled_back_at": standing.rolled_back_at, "cooldown": policy.cooldown_after(standing.rollbacks)}
-    return found
-
-
-def _refusal(situation: Situation) -> Mapping[str, Figure]:
-    refusal = situation.refusal
-    return {} if refusal is None else {"pull": refusal.number, "by": refusal.by, "refused_at": refusal.at}
-
-
-_DETAILS: Mapping[GateName, Callable[[Situation], Mapping[str, Figure]]] = {
-    GateName.DURATION: _duration,
-    GateName.COOLDOWN: _rollbacks,
-    GateName.ATTEMPTS: _rollbacks,
-    GateName.REFUSAL: _refusal,
-}
-"""Figures of a gate beyond when it opens."""
 
 
 def _approval(situation: Situation, decision: Decision, pull: PullRequest | None) -> Iterator[Reason]:

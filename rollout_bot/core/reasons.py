@@ -131,7 +131,7 @@ def _shared(verdict: Verdict, course: Course) -> Iterator[str]:
     yield _measured(verdict)
     yield "the baseline is over the limit too and this cohort no worse, so the trouble is not this rollout's"
     over = course.bets["over"]
-    yield f"evidence against the limit {_capital(over)}, against the baseline {_capital(verdict.regression)}"
+    yield f"evidence against the limit {stake(over)}, against the baseline {stake(verdict.regression)}"
 
 
 def _threshold(verdict: Verdict, course: Course) -> Iterator[str]:
@@ -206,14 +206,15 @@ def _outlook(verdict: Verdict) -> str:
 
 
 def _health(verdict: Verdict) -> str:
-    return f"evidence for health {_capital(verdict.health)}"
+    return f"evidence for health {stake(verdict.health)}"
 
 
 def _regression(verdict: Verdict) -> str:
-    return f"evidence for a regression {_capital(verdict.regression)}"
+    return f"evidence for a regression {stake(verdict.regression)}"
 
 
-def _capital(bet: Bet | None) -> str:
+def stake(bet: Bet | None) -> str:
+    """The evidence of a bet beside what it takes."""
     if bet is None:
         return "unknown"
     # Never "100 (100 needed)" for a bet that has not been won.

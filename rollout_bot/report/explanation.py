@@ -12,7 +12,7 @@ from rollout_bot.report.documents import rollout_reason
 from rollout_bot.report.terminal import next_step
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from rich.table import Table
 
 _WORDS = {Status.PASSED: "ok", Status.WAITING: "waits", Status.FAILED: "fails", Status.UNKNOWN: "unknown"}
 _STYLES = {
@@ -22,8 +22,8 @@ _STYLES = {
     Status.UNKNOWN: "bold yellow",
     Status.NOTED: "dim",
 }
-_WORD = 8
-"""Columns of the word and of the space after it."""
+_WORD = 7
+"""Columns of the word."""
 
 
 def explanation_text(record: TickRecord, *, color: bool = False, width: int = 100) -> str:
@@ -54,10 +54,15 @@ def _grow(tree: Any, reason: Reason) -> None:
         _grow(tree.add(_line(child)), child)
 
 
-def _line(reason: Reason) -> Text:
+def _line(reason: Reason) -> Table:
+    """A word for the status, and the sentence beside it, broken under its beginning."""
+    from rich.table import Table
     from rich.text import Text
 
     word = "look" if reason.name == "call" else _WORDS.get(reason.status, "")
-    style = _STYLES[reason.status]
     name = "" if reason.name in ("call", "note") else f"{reason.name}: "
-    return Text.assemble((word.ljust(_WORD), style), (name, "bold"), one_line(reason.text), style="")
+    line = Table.grid(padding=(0, 1, 0, 0))
+    line.add_column(width=_WORD)
+    line.add_column()
+    line.add_row(Text(word, _STYLES[reason.status]), Text.assemble((name, "bold"), one_line(reason.text)))
+    return line
