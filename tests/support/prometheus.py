@@ -16,13 +16,23 @@ from support.debian import executable
 Samples = Iterable[tuple[float, float]]
 
 
-def openmetrics(families: Mapping[str, Mapping[str, Samples]]) -> str:
-    """Counters as text: family name without `_total` → labels as in `pod="a"` → `(seconds since 1970, value)`."""
+Families = Mapping[str, Mapping[str, Samples]]
+
+
+def openmetrics(families: Families, gauges: Families | None = None) -> str:
+    """Counters as text: family name without `_total` → labels as in `pod="a"` → `(seconds since 1970, value)`.
+
+    `gauges` are written under their names as they are.
+    """
     lines = []
     for family, series in families.items():
         lines.append(f"# TYPE {family} counter")
         for labels, samples in series.items():
             lines += [f"{family}_total{{{labels}}} {value} {time:.3f}" for time, value in samples]
+    for family, series in (gauges or {}).items():
+        lines.append(f"# TYPE {family} gauge")
+        for labels, samples in series.items():
+            lines += [f"{family}{{{labels}}} {value} {time:.3f}" for time, value in samples]
     return "\n".join([*lines, "# EOF", ""])
 
 
