@@ -178,7 +178,10 @@ def _guardrail_gate(situation: Situation) -> Iterator[Gate]:
         yield Gate(GateName.GUARDRAILS, True, "at 0 % there is nothing to guard")
         return
     shut = [each.told for each in situation.watched if each.shuts]
-    kept = sum(each.guardrail.binding for each in situation.watched)
+    watched = {each.guardrail.name for each in situation.watched}
+    binding = [each.name for each in situation.policy.guardrails if each.binding]
+    shut += [f"guardrail {name}: nobody has looked at it" for name in binding if name not in watched]
+    kept = len(binding)
     yield Gate(GateName.GUARDRAILS, not shut, "; ".join(shut) or f"{amount(kept, 'guardrail')} kept")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rollout_bot.core.analysis import analyse, is_late
@@ -48,8 +49,10 @@ def replay(
     """Begins with the first stage at `start`, and ticks until `end`, or until only a human could restart it.
 
     Ticks come `every` so often, in whole intervals of the policy. What was recorded before `start` tells how noisy the
-    service is. Raises ValueError where the history has another interval than the policy.
+    service is. Guardrails and convergence are left out, for a history holds counts alone. Raises ValueError where the
+    history has another interval than the policy.
     """
+    policy = replace(policy, guardrails=(), convergence=None)
     if history.interval != policy.interval:
         raise ValueError(f"a history in intervals of {history.interval}, for a policy with {policy.interval}")
     step = max(1, -(-every // policy.interval)) * policy.interval

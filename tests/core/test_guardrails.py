@@ -151,6 +151,11 @@ def test_a_kept_guardrail_lets_it_go_up() -> None:
     assert decide(found).action is DecisionAction.ADVANCE
 
 
+def test_a_guardrail_that_nobody_has_looked_at_is_not_kept() -> None:
+    found = replace(here(P99, Watch.KEPT), watched=())
+    assert gate(found) == (False, "guardrail p99: nobody has looked at it")
+
+
 def test_a_holding_guardrail_holds_and_calls_somebody() -> None:
     decision = decide(here(replace(P99, severity=Severity.HOLD), Watch.BREACHED))
     assert (decision.action, decision.attention) == (DecisionAction.HOLD, True)
