@@ -51,12 +51,12 @@ class Checkout:
         from rollout_bot.files.policy import read_policy
 
         path = policy_path(rollout)
-        return read_policy(self._read(path, rollout), path)
+        return read_policy(self.content(path, rollout), path)
 
     def state(self, rollout: str) -> State:
         """The state, checked against its policy. Raises InvalidFile."""
         path = state_path(rollout)
-        state = read_state(self._read(path, rollout), path)
+        state = read_state(self.content(path, rollout), path)
         policy = self.policy(rollout)
         wrong = [*misfits(state, policy), *_misplaced(rollout, state.rollout)]
         if wrong:
@@ -76,7 +76,7 @@ class Checkout:
         found: list[str] = []
         for path, read in checks:
             try:
-                read(self._read(path, rollout), path)
+                read(self.content(path, rollout), path)
             except InvalidFile as error:
                 found.extend(str(error).splitlines())
         if not found:
@@ -94,7 +94,7 @@ class Checkout:
 
     def _content(self, path: str) -> bytes | None:
         try:
-            return self._read(path, path.split("/")[1])
+            return self.content(path, path.split("/")[1])
         except NotThere:
             return None
 
@@ -104,7 +104,8 @@ class Checkout:
             if name.endswith(".yaml"):
                 yield f"{folder}/{name}"
 
-    def _read(self, path: str, rollout: str) -> bytes:
+    def content(self, path: str, rollout: str) -> bytes:
+        """A file of a rollout. Raises NotThere."""
         if not is_name(rollout):
             raise NotThere(_no_name(rollout))
         try:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "export": "export",
     "verify": "verify",
     "doctor": "doctor",
+    "backtest": "backtest",
     "alerts": "monitoring",
     "dashboard": "monitoring",
     "schema": "schema",

@@ -46,7 +46,9 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def add_now(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--now", type=_time, metavar="TIME", help="judge as of this RFC 3339 time (default: the clock)")
+    parser.add_argument(
+        "--now", type=moment_of, metavar="TIME", help="judge as of this RFC 3339 time (default: the clock)"
+    )
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +60,8 @@ def add_person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="person", metavar="NAME", help=who)
 
 
-def _time(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """An RFC 3339 time, for argparse."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -22,16 +22,19 @@ _PACKAGES = {
     "state": "rollout_bot.files",
     "approval": "rollout_bot.files",
     "tick": "rollout_bot.report",
+    "backtest": "rollout_bot.report",
 }
 
 
 def add(commands: Subparsers) -> None:
-    summary = "print the JSON Schema of a file, or of what tick prints"
+    summary = "print the JSON Schema of a file, or of what a command prints"
     parser = commands.add_parser(
         "schema", help=summary, description=f"P{summary[1:]}.", epilog=_EXAMPLES, formatter_class=Help
     )
     parser.set_defaults(run=run)
-    parser.add_argument("name", choices=tuple(_PACKAGES), help="policy, state and approval are files; tick is output")
+    parser.add_argument(
+        "name", choices=tuple(_PACKAGES), help="policy, state and approval are files, the others output"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from rollout_bot.core.bounds import newcombe, wilson
 from rollout_bot.core.course import Course
 from rollout_bot.core.noise import estimate
 from rollout_bot.core.policy import AnalysisSettings
-from rollout_bot.core.samples import Gap, Measurement, Sample, Unmeasured
+from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Unmeasured
 from rollout_bot.core.timeline import Timeline, timeline
 from rollout_bot.core.verdict import Comparison, Outcome, Rate, Verdict
 
@@ -40,8 +40,9 @@ def analyse(
     times = timeline(measurement, since=since, now=now, interval=interval)
     if isinstance(times, Unmeasured):
         return Verdict(Outcome.UNAVAILABLE, (times.reason,), limit, notes=measurement.notes)
-    with_baseline = False if whole else measurement.with_baseline or None
-    course = Course(limit, interval, settings, estimate(times.history), with_baseline=with_baseline)
+    course = course_after(
+        times.history, limit, interval, settings, with_baseline=measurement.with_baseline, whole=whole
+    )
     for entry in times.stage:
         if isinstance(entry, Gap):
             course.gap(entry)
@@ -54,6 +55,20 @@ def analyse(
         return replace(verdict, outcome=Outcome.UNAVAILABLE, reasons=(late, *blind), healthy_since=None)
     stretch = _total(times, verdict.regressing_since or since)
     return replace(verdict, reasons=reasons.explain(verdict, course, since, stretch))
+
+
+def course_after(
+    history: Sequence[Counts],
+    limit: float,
+    interval: timedelta,
+    settings: AnalysisSettings,
+    *,
+    with_baseline: bool,
+    whole: bool,
+) -> Course:
+    """The course of a stage that begins now, with what was counted before it telling how noisy the service is."""
+    compared = False if whole else with_baseline or None
+    return Course(limit, interval, settings, estimate(history), with_baseline=compared)
 
 
 def is_late(newest: datetime | None, since: datetime, now: datetime, interval: timedelta) -> bool:

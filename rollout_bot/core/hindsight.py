@@ -25,6 +25,7 @@ class Hindsight:
             raise ValueError(fault)
         self.interval = interval
         self.delay = delay
+        self.notes = measurement.notes
         self.with_baseline = measurement.with_baseline
         self.entries: Sequence[Sample | Gap] = [part for entry in whole for part in _parts(entry, interval)]
         self._starts = [entry.start for entry in self.entries]

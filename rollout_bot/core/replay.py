@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rollout_bot.core.analysis import analyse, is_late
+from rollout_bot.core.analysis import analyse, course_after, is_late
 from rollout_bot.core.conditions import GateName
 from rollout_bot.core.course import Course
 from rollout_bot.core.decision import Decision, DecisionAction, decide
 from rollout_bot.core.hindsight import Hindsight
 from rollout_bot.core.history import Entry, Standing, Unlawful, stand
-from rollout_bot.core.noise import estimate
 from rollout_bot.core.policy import OFF, Policy, Stage
 from rollout_bot.core.replayed import APPROVAL, Replay, Stay, Transition, Wait
 from rollout_bot.core.samples import Gap, Measurement, Sample
@@ -36,6 +35,10 @@ Thinning = Callable[[Sample, Stage], Sample]
 """A recorded interval as a stage would have had it."""
 
 
+def as_recorded(sample: Sample, _stage: Stage) -> Sample:
+    return sample
+
+
 def replay(
     policy: Policy,
     history: Hindsight,
@@ -43,7 +46,7 @@ def replay(
     start: datetime,
     end: datetime,
     approve_after: timedelta = timedelta(0),
-    thinning: Thinning = lambda sample, _stage: sample,
+    thinning: Thinning = as_recorded,
     every: timedelta = QUARTER,
 ) -> Replay:
     """Begins with the first stage at `start`, and ticks until `end`, or until only a human could restart it.
@@ -78,13 +81,13 @@ class _Evidence:
     def _anew(self) -> Course:
         past = self._measurement(self._history.entries[self._before : self._first])
         times = timeline(past, since=self._since, now=self._since, interval=self._policy.interval)
-        noise = estimate(times.history if isinstance(times, Timeline) else ())
-        return Course(
+        return course_after(
+            times.history if isinstance(times, Timeline) else (),
             self._stage.max_error_rate,
             self._policy.interval,
             self._policy.analysis,
-            noise,
-            with_baseline=False if self._stage.whole else self._history.with_baseline or None,
+            with_baseline=self._history.with_baseline,
+            whole=self._stage.whole,
         )
 
     def _entries(self, first: int, last: int) -> Iterator[Sample | Gap]:

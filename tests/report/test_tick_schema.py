@@ -19,7 +19,7 @@ from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.state import ChangeKind
 from rollout_bot.report.documents import tick_document
 
-NAMES = ("policy", "state", "approval", "tick")
+NAMES = ("policy", "state", "approval", "tick", "backtest")
 
 
 @pytest.fixture(scope="module")

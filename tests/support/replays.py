@@ -61,3 +61,13 @@ def replayed(
 def moves(found: Replay) -> list[tuple[float, str]]:
     """Hours after `BEGIN`, and the stage entered."""
     return [((each.at - BEGIN) / HOUR, each.to.name) for each in found.transitions]
+
+
+def table(told: Callable[[float], Told], hours: float = 24.0) -> str:
+    """The same history as the text of a recording; it begins at `BEGIN`."""
+    rows = ["time,total,failed"]
+    for index in range(round(hours * 4)):
+        each = told((index + 1) / 4)
+        if isinstance(each, tuple):
+            rows.append(f"{BEGIN + (index + 1) * QUARTER:%Y-%m-%dT%H:%M:%SZ},{each[0]:g},{each[1]:g}")
+    return "\n".join([*rows, ""])

@@ -90,6 +90,11 @@ def called(runner: StubRunner, **inputs: str) -> list[str]:
         ({"command": "verify", "rollout": "shop"}, ["verify"]),
         ({"command": "verify", "dry_run": "true"}, ["verify", "--dry-run"]),
         ({"command": "doctor", "dry_run": "true"}, ["doctor"]),
+        ({"command": "backtest", "dry_run": "true"}, ["backtest", "--"]),
+        (
+            {"command": "backtest", "against": "base", "days": "30", "rollout": "shop"},
+            ["backtest", "--against=base", "--days=30", "--", "shop"],
+        ),
     ],
 )
 def test_inputs_become_arguments(runner: StubRunner, inputs: dict[str, str], arguments: list[str]) -> None:
@@ -101,6 +106,7 @@ def test_inputs_become_arguments(runner: StubRunner, inputs: dict[str, str], arg
 def test_what_people_type_stays_what_it_is(runner: StubRunner, text: str) -> None:
     expected = ["rollback", f"--reason={text}", f"--to={text}", "--", text]
     assert called(runner, command="rollback", rollout=text, reason=text, to=text) == expected
+    assert called(runner, command="backtest", against=text) == ["backtest", f"--against={text}", "--"]
     assert called(runner, every=text, **{"for": text}) == ["tick", f"--every={text}", f"--for={text}", "--"]
 
 
@@ -116,6 +122,11 @@ def test_the_token_is_masked_and_handed_on(runner: StubRunner) -> None:
     assert done.stdout.splitlines()[0] == "::add-mask::ghs_x"
     given = json.loads(done.stdout.splitlines()[-1])[1]
     assert given == {"PROMETHEUS_URL": "https://p", "PUSHGATEWAY_URL": "https://g", "GITHUB_TOKEN": "ghs_x"}
+
+
+def test_a_policy_that_is_only_proposed_gets_no_token_to_send(runner: StubRunner) -> None:
+    done = call(runner, command="backtest", github_token="ghs_x", prometheus_url="https://p")
+    assert json.loads(done.stdout.splitlines()[-1])[1] == {"PROMETHEUS_URL": "https://p"}
 
 
 def test_an_empty_address_hides_none_that_the_job_has(runner: StubRunner) -> None:

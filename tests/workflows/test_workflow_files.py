@@ -98,6 +98,7 @@ WRITES = {
     "rollout.yml": {"contents", "pull-requests", "statuses", "actions"},
     "rollout-gate.yml": {"statuses"},
     "rollout-status.yml": set(),
+    "rollout-backtest.yml": set(),
     "deploy-example.yml": set(),
 }
 
@@ -113,12 +114,18 @@ def test_the_gate_does_not_run_what_a_pull_request_brings() -> None:
     assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
 
 
-def test_other_repositories_check_nothing_out_but_what_they_deploy(theirs: list[Path]) -> None:
+def test_other_repositories_check_nothing_out_but_what_they_deploy_or_propose(theirs: list[Path]) -> None:
     for path in theirs:
         names = [each["name"] for each in steps(load(path))]
-        assert ("Check out" in names) == (path.name == "deploy-example.yml")
+        assert ("Check out" in names) == (path.name in ("deploy-example.yml", "rollout-backtest.yml"))
         assert PINNED in path.read_text()
         assert not re.search("@[A-Z]+@|guardian", path.read_text())
+
+
+def test_a_strangers_policy_is_not_replayed() -> None:
+    (job,) = load(ROOT / FOLDER / "rollout-backtest.yml")["jobs"].values()
+    assert job["if"] == "${{ !github.event.pull_request.head.repo.fork }}"
+    assert "secrets." not in (ROOT / FOLDER / "rollout-backtest.yml").read_text()
 
 
 def test_every_input_that_a_workflow_gives_exists() -> None:
