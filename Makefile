@@ -25,6 +25,11 @@ help: ## Lists the targets
 demo: $(VENV)/.runtime ## Carries a rollout from 10 % to 100 %, with one rollback; leaves it all in demo/
 	@$(BIN)/rollout-bot demo guardian $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(SEED),--seed '$(SEED)')
 
+.PHONY: example
+example: $(VENV)/.dev ## Runs a service, Prometheus and the bot together, from 10 % to 100 % in half a minute; leaves rehearsal/
+	@rm -rf rehearsal
+	@$(BIN)/python docs/examples/rehearsal.py --prometheus "$$($(BIN)/python tests/support/debian.py prometheus prometheus)"
+
 .PHONY: test
 test: $(VENV)/.dev ## Runs every test and checks that they cover the package
 	@rm -f .coverage .coverage.*
@@ -68,7 +73,7 @@ lock: .cache/uv/.installed ## Writes the locks anew from pyproject.toml
 
 .PHONY: clean
 clean: ## Removes all that the other targets made, environment and downloads included
-	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache demo dist
+	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache demo dist rehearsal
 	find rollout_bot tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment for all targets; the stamps say which requirements are in it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -51,3 +52,8 @@ def _unpack(packages: tuple[str, ...], folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         # Renamed when complete, so that a run cut short leaves nothing that looks finished.
         (work / "root").rename(folder)
+
+
+if __name__ == "__main__":
+    # For the Makefile: python tests/support/debian.py prometheus prometheus
+    print(executable(*sys.argv[1:3]))
