@@ -18,6 +18,7 @@ from rollout_bot.core.repository import Revision, Snapshot, approval_path, branc
 from rollout_bot.core.samples import Measurement, Unmeasured, Window
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import Approval, State, misfits
+from rollout_bot.core.trace import Point, trace
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.files.approval import read_approval
 from rollout_bot.files.environment import NotSet, expand
@@ -177,7 +178,8 @@ def _entry(revision: Revision, rollout: str) -> Entry:
             state = None
     if state is not None and state.rollout != rollout:
         state = None
-    return Entry(state, revision.merged_at, revision.commit, deleted=revision.content is None)
+    deleted = revision.content is None
+    return Entry(state, revision.merged_at, revision.commit, deleted, revision.pull, revision.approvers)
 
 
 def _metrics_history(snapshot: Snapshot, rollout: str, entries: tuple[Entry, ...]) -> Iterator[MetricsEntry]:
@@ -233,10 +235,11 @@ class Evaluator:
         source, problems = (None, files.problems) if files.problems else self.source(files.policy)
         asked: Source | Unmeasured = source or Unmeasured(problems[0])
         found = converging(asked, files.policy, files.standing, self.now)
+        verdict, drawn = self._judged(files, asked, found)
         situation = Situation(
             policy=files.policy,
             standing=files.standing,
-            verdict=self._verdict(files, asked, found),
+            verdict=verdict,
             now=self.now,
             actor=snapshot.actor,
             source=files.policy.metrics.source,
@@ -246,6 +249,7 @@ class Evaluator:
             watched=watched(asked, files.policy, files.standing, self.now),
             converging=found,
             prerequisites=tuple(_prerequisites(snapshot, files.policy)),
+            trace=drawn,
         )
         return Evaluation(situation, decide(situation, request), problems, files.notes)
 
@@ -263,15 +267,17 @@ class Evaluator:
         except Exception as error:  # noqa: BLE001 - a source may come from anybody; a human must still get down
             return None, (f"{path}: metrics source {metrics.source!r} cannot be set up ({type(error).__name__})",)
 
-    def _verdict(self, files: Files, source: Source | Unmeasured, found: Converging | None) -> Verdict:
+    def _judged(
+        self, files: Files, source: Source | Unmeasured, found: Converging | None
+    ) -> tuple[Verdict, tuple[Point, ...]]:
+        """The verdict on the stage, and its evidence over time."""
         policy, standing = files.policy, files.standing
         stage = policy.stage(standing.state.stage)
         if stage is None or stage == OFF:
-            return Verdict(Outcome.INCONCLUSIVE, ("at 0 % there is nothing to measure",), OFF.max_error_rate)
-        since = standing.evidence_since
+            return Verdict(Outcome.INCONCLUSIVE, ("at 0 % there is nothing to measure",), OFF.max_error_rate), ()
+        since, interval = standing.evidence_since, policy.interval
         # Whole intervals back from the stage's beginning, so that one begins exactly there.
-        before = -(-HISTORY // policy.interval) * policy.interval
-        window = Window(since - before, self.now, policy.interval)
+        window = Window(since - -(-HISTORY // interval) * interval, self.now, interval)
         measurement = source if isinstance(source, Unmeasured) else measure(source, window)
 
         def judged(since: datetime) -> Verdict:
@@ -280,16 +286,16 @@ class Evaluator:
                 limit=stage.max_error_rate,
                 since=since,
                 now=self.now,
-                interval=policy.interval,
+                interval=interval,
                 settings=policy.analysis,
                 whole=stage.whole,
             )
 
-        entry = judged(since)
-        if found is None:
-            return entry
-        proof = None if found.at is None else entry if found.at <= since else judged(found.at)
-        return combined(entry, proof, found)
+        verdict = judged(since)
+        if found is not None:
+            proof = None if found.at is None else verdict if found.at <= since else judged(found.at)
+            verdict = combined(verdict, proof, found)
+        return verdict, trace(measurement, since=since, now=self.now, interval=interval, noise=verdict.noise)
 
 
 def _prerequisites(snapshot: Snapshot, policy: Policy) -> Iterator[Prerequisite]:

@@ -84,8 +84,8 @@ class Tick:
         if request is not None:
             request = replace(request, role=self.forge.role(request.by))
         look = self._look(self.only, request)
-        if self.only is not None and (unknown := self.only - look.records.keys()):
-            raise CannotEvaluate(*(_unknown(name, look.snapshot) for name in sorted(unknown)))
+        if self.only is not None and (strangers := self.only - look.records.keys()):
+            raise CannotEvaluate(*(unknown(name, look.snapshot) for name in sorted(strangers)))
         done = dict(look.records)
         gates: list[Step] = []
         pending: frozenset[str] | None = None
@@ -196,7 +196,8 @@ def _side_by_side(evaluate: Callable[[str], RolloutRecord], names: Sequence[str]
         yield from pool.map(evaluate, names)
 
 
-def _unknown(name: str, snapshot: Snapshot) -> str:
+def unknown(name: str, snapshot: Snapshot) -> str:
+    """That there is no rollout of that name, and which there are."""
     known = ", ".join(snapshot.rollouts()) or "none"
     return f"no rollout {name!r} on branch {snapshot.base_branch}; there are: {known}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from rollout_bot.commands.common import (
     Subparsers,
@@ -18,6 +19,9 @@ from rollout_bot.commands.common import (
 )
 from rollout_bot.commands.exits import DONE, INVALID
 from rollout_bot.commands.where import add_forge, open_forge, print_report, report_to_runner
+
+if TYPE_CHECKING:
+    from rollout_bot.core.record import TickRecord
 
 _EXAMPLES = """\
 examples:
@@ -35,12 +39,17 @@ def add(commands: Subparsers) -> None:
     add_format(parser)
 
 
-def run(options: argparse.Namespace) -> int:
+def look(options: argparse.Namespace) -> TickRecord:
+    """What a tick of the rollout named, or of all, would find and do."""
     from rollout_bot.tick import Tick
 
     now = now_of(options)
     only = frozenset((options.rollout,)) if options.rollout else None
-    record = Tick(open_forge(options, now), evaluator(options, now), only, dry_run=True).run()
+    return Tick(open_forge(options, now), evaluator(options, now), only, dry_run=True).run()
+
+
+def run(options: argparse.Namespace) -> int:
+    record = look(options)
     if options.format == "json":
         from rollout_bot.report.documents import status_document
 

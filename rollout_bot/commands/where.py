@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from rollout_bot.commands.exits import UsageError
 
 if TYPE_CHECKING:
+    from rollout_bot.core.links import Links
     from rollout_bot.core.record import TickRecord
     from rollout_bot.forge.interface import Forge
     from rollout_bot.forge.local import LocalForge
@@ -58,6 +59,14 @@ def hosted(options: argparse.Namespace, environment: Mapping[str, str] = os.envi
         return None
     asked = {"GITHUB_ACTIONS": "true"} if options.forge == "github" else {}
     return Runner.from_environment({**environment, **asked})
+
+
+def links_of(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Links:
+    """Addresses on the forge's website; the local forge has none."""
+    from rollout_bot.core.links import Links
+
+    runner = hosted(options, environment)
+    return Links() if runner is None else Links(f"{runner.server_url}/{runner.repository}", runner.run_url)
 
 
 def person(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> str:

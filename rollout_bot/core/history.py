@@ -13,12 +13,17 @@ from rollout_bot.core.state import ChangeKind, State
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One revision of `state.yaml`; `state` is None where it was deleted or cannot be read."""
+    """One revision of `state.yaml`; `state` is None where it was deleted or cannot be read.
+
+    `pull` is the pull request that brought it, `approvers` the code owners who had approved that.
+    """
 
     state: State | None
     merged_at: datetime
     commit: str
     deleted: bool = False
+    pull: int | None = None
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +78,16 @@ class Unlawful:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A lawful change: the state that it led to, and the commit that brought it to the base branch, `at` that time."""
+    """A lawful change: the state that it led to, and the commit that brought it to the base branch, `at` that time.
+
+    `pull` is its pull request and `approvers` the code owners who had approved it, as far as the forge tells.
+    """
 
     state: State
     at: datetime
     commit: str
+    pull: int | None = None
+    approvers: tuple[str, ...] = ()
 
 
 def transitions(entries: Sequence[Entry]) -> tuple[Transition, ...]:
@@ -88,7 +98,9 @@ def transitions(entries: Sequence[Entry]) -> tuple[Transition, ...]:
     chain, _ = _chain(entries)
     found: dict[int, Transition] = {}
     for link in chain:
-        found.setdefault(link.state.generation, Transition(link.state, link.entry.merged_at, link.entry.commit))
+        entry = link.entry
+        change = Transition(link.state, entry.merged_at, entry.commit, entry.pull, entry.approvers)
+        found.setdefault(link.state.generation, change)
     return tuple(found.values())[::-1]
 
 

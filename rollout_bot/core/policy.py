@@ -123,7 +123,7 @@ class Policy:
 
     `operators` may ask for changes by hand: roles in the repository, and people as `@login`. `reviewers`, as `@login`
     or `@org/team`, are asked to review what needs an approval. `deploy_workflow` is started after each merge of the
-    bot's own.
+    bot's own. `links` are addresses for people, by the words to show for them.
     """
 
     rollout: str
@@ -143,6 +143,7 @@ class Policy:
     guardrails: tuple[Guardrail, ...] = ()
     convergence: Convergence | None = None
     after: tuple[Dependency, ...] = ()
+    links: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def ladder(self) -> tuple[Stage, ...]:

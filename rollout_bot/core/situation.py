@@ -13,6 +13,7 @@ from rollout_bot.core.guardrails import Watched
 from rollout_bot.core.history import Standing
 from rollout_bot.core.policy import Policy, Stage
 from rollout_bot.core.state import Approval, State
+from rollout_bot.core.trace import Point
 from rollout_bot.core.verdict import Outcome, Verdict
 
 
@@ -30,8 +31,8 @@ class Situation:
     """All that a decision rests on. `approvals` are the markers on the base branch, by stage.
 
     `watched` are the policy's guardrails as they stand now. `converging` is None where the policy does not ask what the
-    fleet enforces.
-    `prerequisites` are as the policy's `after` has them; where they are left out, nothing is known of the others.
+    fleet enforces. `prerequisites` are as the policy's `after` has them; where they are left out, nothing is known of
+    the others. `trace` shows the verdict's evidence over time; nothing is decided on it.
     """
 
     policy: Policy
@@ -46,6 +47,7 @@ class Situation:
     watched: tuple[Watched, ...] = ()
     converging: Converging | None = None
     prerequisites: tuple[Prerequisite, ...] = ()
+    trace: tuple[Point, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def state(self) -> State:

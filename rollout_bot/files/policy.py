@@ -206,6 +206,7 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "operators": tuple,
     "reviewers": tuple,
     "deploy_workflow": str,
+    "links": lambda value: MappingProxyType(dict(value)),
     "window": _window,
     "guardrails": _guardrails,
     "convergence": _convergence,

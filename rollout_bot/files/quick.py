@@ -92,6 +92,10 @@ def _additional(schema: Schema, value: object, root: Schema) -> bool:
     return all(key in known or accepts(more, each, root) for key, each in value.items())
 
 
+def _names(schema: Schema, value: object, root: Schema) -> bool:
+    return isinstance(value, dict) and all(accepts(schema["propertyNames"], key, root) for key in value)
+
+
 def _any_of(schema: Schema, value: object, root: Schema) -> bool:
     several = schema["anyOf"]
     return isinstance(several, list) and any(accepts(each, value, root) for each in several)
@@ -127,7 +131,9 @@ def _number(keyword: str, fits: Callable[[float, float], bool]) -> Callable[[Sch
     return check
 
 
-def _length(keyword: str, kind: type[str | list[object]], least: bool) -> Callable[[Schema, object, Schema], bool]:
+def _length(
+    keyword: str, kind: type[str | list[object] | dict[str, object]], least: bool
+) -> Callable[[Schema, object, Schema], bool]:
     def check(schema: Schema, value: object, _root: Schema) -> bool:
         bound = schema[keyword]
         if not isinstance(value, kind) or not isinstance(bound, int):
@@ -143,6 +149,7 @@ _CHECKS: Mapping[str, Callable[[Schema, object, Schema], bool]] = {
     "const": _const,
     "properties": _properties,
     "additionalProperties": _additional,
+    "propertyNames": _names,
     "anyOf": _any_of,
     "required": _required,
     "items": _items,
@@ -156,4 +163,5 @@ _CHECKS: Mapping[str, Callable[[Schema, object, Schema], bool]] = {
     "maxLength": _length("maxLength", str, least=False),
     "minItems": _length("minItems", list, least=True),
     "maxItems": _length("maxItems", list, least=False),
+    "maxProperties": _length("maxProperties", dict, least=False),
 }

@@ -7,7 +7,14 @@ import re
 
 FOLDER = ".github/workflows"
 
-WORKFLOWS = ("rollout.yml", "rollout-gate.yml", "rollout-status.yml", "rollout-backtest.yml", "deploy-example.yml")
+WORKFLOWS = (
+    "rollout.yml",
+    "rollout-gate.yml",
+    "rollout-status.yml",
+    "rollout-site.yml",
+    "rollout-backtest.yml",
+    "deploy-example.yml",
+)
 
 OWN = "./"
 """The action of the checked-out repository itself."""

@@ -20,10 +20,12 @@ from rollout_bot.core.convergence import Converging
 from rollout_bot.core.decision import Decision
 from rollout_bot.core.explanation import explain
 from rollout_bot.core.guardrails import Watched
+from rollout_bot.core.history import Transition
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import PullRequest
 from rollout_bot.core.situation import Situation
+from rollout_bot.core.state import Evidence
 from rollout_bot.core.tree import Figure, Reason
 from rollout_bot.core.verdict import Bet, Comparison, Rate, Verdict
 
@@ -74,6 +76,41 @@ def status_document(situation: Situation) -> Json:
         "generation": situation.state.generation,
         "rollbacks": situation.standing.rollbacks,
         "hold": None if hold is None else {"reason": hold.reason, "by": hold.by},
+    }
+
+
+def transition_document(change: Transition) -> Json:
+    """One change of a rollout, with who proposed and approved it. Rates are fractions."""
+    state, evidence = change.state, change.state.evidence
+    return {
+        "at": time(change.at),
+        "kind": state.change.kind.value,
+        "from": state.change.from_stage,
+        "stage": state.stage,
+        "percentage": state.percentage,
+        "attempt": state.attempt,
+        "generation": state.generation,
+        "by": state.change.by,
+        "reason": state.change.reason,
+        "approvers": list(change.approvers),
+        "pull_request": change.pull,
+        "commit": change.commit,
+        "evidence": None if evidence is None else evidence_document(evidence),
+    }
+
+
+def evidence_document(evidence: Evidence) -> Json:
+    """The evidence as it was frozen with a change."""
+    return {
+        "outcome": evidence.outcome.value,
+        "error_rate": evidence.error_rate,
+        "requests": evidence.requests,
+        "failures": evidence.failures,
+        "lower": evidence.lower,
+        "upper": evidence.upper,
+        "max_error_rate": evidence.max_error_rate,
+        "start": time(evidence.start),
+        "end": time(evidence.end),
     }
 
 

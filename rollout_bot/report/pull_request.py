@@ -10,10 +10,11 @@ from rollout_bot.core.decision import Decision, Proposal
 from rollout_bot.core.plan import PullText
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import Approval, BaselineEvidence, ChangeKind, State
+from rollout_bot.core.state import Approval, ChangeKind, State
 from rollout_bot.core.verdict import Comparison, Outcome, Verdict
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.markdown import code, escape, plain, table
+from rollout_bot.report.sentences import evidence_sentences
 from rollout_bot.report.watched import watch_parts
 
 _SIGNS = {True: "✅", False: "⏳"}
@@ -31,32 +32,14 @@ def pull_text(situation: Situation, decision: Decision) -> PullText:
 
 def commit_message(proposal: Proposal) -> str:
     """The body of the merge's commit message: why, on which figures, and who asked."""
-    change, evidence = proposal.state.change, proposal.state.evidence
+    change = proposal.state.change
     lines = [plain(change.reason)]
-    if evidence is not None and evidence.start is not None and evidence.end is not None:
-        rate = "no requests"
-        if evidence.error_rate is not None:
-            requests = amount(evidence.requests, "request")
-            rate = f"{percent(evidence.error_rate)} of {requests} failed ({count(evidence.failures)})"
-        lines.append(
-            f"Evidence: {evidence.outcome}, {rate}, limit {percent(evidence.max_error_rate)}, "
-            f"{moment(evidence.start)} to {moment(evidence.end)}."
-        )
-        lines += _baseline_line(evidence.baseline)
+    lines += evidence_sentences(proposal.state.evidence)
     override = proposal.approval.override if proposal.approval else None
     if override is not None:
         lines.append(f"Passes over: {', '.join(plain(gate) for gate in override.gates)}.")
     lines.append(f"Proposed-by: {plain(change.by)}")
     return "\n\n".join(lines)
-
-
-def _baseline_line(baseline: BaselineEvidence | None) -> Iterator[str]:
-    if baseline is not None and baseline.error_rate is not None and baseline.increase is not None:
-        requests = amount(baseline.requests, "request")
-        yield (
-            f"Baseline: {percent(baseline.error_rate)} of {requests} failed ({count(baseline.failures)}), increase "
-            f"{points(baseline.increase)}, tolerated {points(baseline.max_error_rate_increase)}."
-        )
 
 
 def _title(situation: Situation, proposal: Proposal) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rollout_bot.core.actions import (
     Action,
@@ -17,6 +17,7 @@ from rollout_bot.core.actions import (
 )
 from rollout_bot.core.conditions import GateName
 from rollout_bot.core.decision import Decision, DecisionAction
+from rollout_bot.core.history import Transition
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, PullRequest, PullState
@@ -25,6 +26,7 @@ from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Comparison, Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.blocks import Line, render
+from rollout_bot.report.sentences import evidence_sentences, transition_title
 from rollout_bot.report.watched import watch_lines
 
 _NOTHING: list[Line] = [("", "no rollouts here; begin one with: rollout-bot init NAME", "")]
@@ -62,6 +64,23 @@ def status_text(record: TickRecord, *, color: bool = False, width: int = 100) ->
     """Where the rollouts stand: the ladder of stages and what is measured, without what a tick would do."""
     blocks = [_block(_title(each), _status_lines(each, record)) for each in record.rollouts]
     return render([[("", moment(record.now), "dim")], *(blocks or [_NOTHING])], color=color, width=width)
+
+
+def history_text(rollout: str, changes: Sequence[Transition], *, color: bool = False, width: int = 100) -> str:
+    """Every change of a rollout, newest first: who, why, and on which evidence."""
+    blocks = [_block(f"{moment(each.at)}  {transition_title(each.state)}", _change_lines(each)) for each in changes]
+    nothing: list[Line] = [("", "nothing was committed yet", "")]
+    return render([[("", rollout, "dim")], *(blocks or [nothing])], color=color, width=width)
+
+
+def _change_lines(change: Transition) -> Iterator[Line]:
+    state = change.state
+    approved = f", approved by {', '.join(change.approvers)}" if change.approvers else ""
+    pull = f", #{change.pull}" if change.pull is not None else f", commit {change.commit[:12]}"
+    yield "by", f"{state.change.by}{approved}{pull}, attempt {state.attempt}", ""
+    yield "why", state.change.reason, ""
+    for index, sentence in enumerate(evidence_sentences(state.evidence)):
+        yield ("evidence" if index == 0 else ""), sentence.removeprefix("Evidence: "), ""
 
 
 def _title(record: RolloutRecord) -> str:

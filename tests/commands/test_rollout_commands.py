@@ -12,6 +12,7 @@ from support.repositories import START
 from support.ticks import HOUR, NAME, POLICY, QUARTER, STATE, World, initial, policy_text
 
 from rollout_bot.cli import main
+from rollout_bot.forge.interface import ForgeError
 
 
 @pytest.fixture
@@ -222,3 +223,55 @@ def test_validate_tells_a_state_that_does_not_fit_its_policy(shell: Shell) -> No
     assert "1 problem\n" in shell("validate", expect=3)
     assert "../x' cannot name a rollout" in shell("validate", "../x", expect=3)
     assert "is missing; write it with: rollout-bot init nope" in shell("validate", "nope", expect=3)
+
+
+def test_history_says_who_approved_what_on_which_evidence(shell: Shell) -> None:
+    shell("tick")
+    shell("pulls", "approve", "1", "--as", "alice")
+    shell("pulls", "merge", "1", "--as", "alice")
+    text = shell("history", NAME, at=START + 4 * HOUR)
+    newest, oldest = text.split("\n\n")
+    assert newest.splitlines()[1] == "2026-03-02 12:00 UTC  canary → half 50 %"
+    assert "by        rollout-bot, approved by alice, #1, attempt 1" in newest
+    assert "evidence  healthy, 0.1 % of 12,000 requests failed (12), limit 0.5 %" in newest
+    assert oldest.splitlines()[0].endswith("begins at canary 10 %")
+    change, start = shell.json("history", NAME, at=START + 4 * HOUR)
+    assert (change["kind"], change["from"], change["stage"], change["percentage"]) == ("advance", "canary", "half", 50)
+    assert (change["approvers"], change["pull_request"], change["evidence"]["outcome"]) == (["alice"], 1, "healthy")
+    assert (start["kind"], start["pull_request"], start["evidence"]) == ("start", None, None)
+    assert start["commit"] in shell.world.repository.git("rev-list", "main")
+
+
+def test_history_of_an_unknown_rollout_names_the_known_ones(shell: Shell) -> None:
+    assert "no rollout 'nope' on branch main; there are: checkout" in shell("history", "nope", expect=3)
+
+
+def test_watch_looks_again_and_changes_nothing(shell: Shell) -> None:
+    before = shell.world.repository.git("for-each-ref")
+    text = shell("watch", NAME, "--every", "1s", "--for", "1s")
+    assert "checkout  canary 10 %" in text
+    assert shell.world.repository.git("for-each-ref") == before
+
+
+def test_watch_outlasts_a_forge_that_does_not_answer(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_options: object) -> None:
+        raise ForgeError("the forge does not answer")
+
+    monkeypatch.setattr("rollout_bot.commands.watch.look", broken)
+    assert "the forge does not answer" in shell("watch", "--every", "1s", "--for", "1s")
+
+
+def test_the_site_replaces_what_it_wrote_before_and_nothing_else(shell: Shell, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    assert "wrote" in shell("site", "--output", str(public))
+    (public / "gone").mkdir()
+    shell("site", "--output", str(public))
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["public", "service"]
+    assert not (public / "gone").exists()
+    status = json.loads((public / "api/checkout/rollout/status").read_text())
+    assert status == shell.json("status", NAME)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").write_text("dear")
+    for taken in (tmp_path / "home", tmp_path / "home" / "letter"):
+        assert "holds something else than a site" in shell("site", "--output", str(taken), expect=2)
+    assert (tmp_path / "home" / "letter").read_text() == "dear"

@@ -17,6 +17,10 @@ GRAPHQL_SCHEMA = ("@octokit/graphql-schema", "15.26.1")
 """GitHub's published GraphQL schema, as its own client library packs it."""
 
 
+AXE = ("axe-core", "4.14.1")
+"""Checks pages for what keeps people with disabilities out."""
+
+
 def package(name: str, version: str) -> Path:
     """The folder of an unpacked npm package; downloads it once."""
     folder = cache_folder() / "npm" / hashlib.sha256(f"{name}@{version}".encode()).hexdigest()[:16]

@@ -87,6 +87,7 @@ def called(runner: StubRunner, **inputs: str) -> list[str]:
         ),
         ({"command": "rollback", "rollout": "shop", "reason": "r"}, ["rollback", "--reason=r", "--", "shop"]),
         ({"command": "status", "dry_run": "true", "rollout": "shop"}, ["status", "--", "shop"]),
+        ({"command": "site", "output": "public", "dry_run": "true"}, ["site", "--output=public"]),
         ({"command": "verify", "rollout": "shop"}, ["verify"]),
         ({"command": "verify", "dry_run": "true"}, ["verify", "--dry-run"]),
         ({"command": "doctor", "dry_run": "true"}, ["doctor"]),
