@@ -39,6 +39,10 @@ class Effects:
         highest = max(1.0, _CEILING / limit)
         return Effects(tuple(min(ratio, highest) for ratio in self.ratios), self.weights, self.at_once)
 
+    def expecting(self, ratio: float) -> Effects:
+        """The same, with half of the stake on one more size: what there was before the stage began."""
+        return Effects((ratio, *self.ratios), (0.5, *(weight / 2 for weight in self.weights)), self.at_once)
+
 
 OVER = Effects((1.15, 1.4, 2.0, 3.2, 6.0, 15.0, 60.0), (0.05, 0.15, 0.25, 0.22, 0.15, 0.11, 0.07), at_once=0.6)
 """Against "the rate is at most the limit": many sizes, since a regression may be slight or total."""
@@ -112,7 +116,10 @@ def against_baseline(
 
 
 class Mixture:
-    """The capital of one bet, spread over effect sizes and over the moments at which the effect may have begun."""
+    """The capital of one bet, spread over effect sizes and over the moments at which the effect may have begun.
+
+    `capital` is what the stake of 1 has become, without the part that has not been placed yet.
+    """
 
     def __init__(self, effects: Effects, *, per_day: float, cap: float) -> None:
         """`per_day` intervals make a day; capital beyond `cap` is forfeit, so that old news cannot hide new ones."""
@@ -125,11 +132,7 @@ class Mixture:
         """Forgets everything, as if the stage began now."""
         self._age = 0
         self._capitals = [0.0] * len(self._effects.weights)
-
-    @property
-    def capital(self) -> float:
-        """What the stake of 1 has become, without the part that has not been placed yet."""
-        return sum(self._capitals)
+        self.capital = 0.0
 
     @property
     def favourite(self) -> int:
@@ -146,9 +149,10 @@ class Mixture:
         self._capitals = [
             (capital + stake * weight) * math.exp(times * log_factor - beyond) for capital, weight, log_factor in placed
         ]
-        total = self.capital
+        self.capital = total = sum(self._capitals)
         if total > self._cap:
             self._capitals = [capital * (self._cap / total) for capital in self._capitals]
+            self.capital = sum(self._capitals)
 
     def _share(self) -> float:
         """The part of the stake placed now. The later parts fall with time squared and add up to 1 − `at_once`."""
@@ -171,5 +175,5 @@ class Recent:
 
     def play(self, log_factors: Sequence[float], times: int = 1) -> None:
         """One interval, with a log factor for each effect size; or as if it came so many `times`."""
-        pairs = zip(self._logs, log_factors, strict=True)
-        self._logs = [min(_STEEPEST, max(0.0, log + times * factor)) for log, factor in pairs]
+        sums = [log + times * factor for log, factor in zip(self._logs, log_factors, strict=True)]
+        self._logs = [0.0 if each < 0 else _STEEPEST if each > _STEEPEST else each for each in sums]

@@ -26,8 +26,8 @@ class Course:
 
     `enforced` and `baseline` tell what traffic the cohorts have had since the stage began; the baseline's counts are
     those of the intervals that were compared. `proving` counts the requests since the last gap, for health must be
-    shown anew after it. `last_gap` is the newest gap, `healthy_since` the end of the interval that began the present
-    unbroken run of healthy outcomes.
+    shown anew after it. `outcome` is what follows from the evidence so far, however old it is. `last_gap` is the newest
+    gap, `healthy_since` the end of the interval that began the present unbroken run of healthy outcomes.
 
     `with_baseline` says whether there should be a baseline: with None as soon as a sample has one, with False never,
     whatever the samples have.
@@ -50,6 +50,7 @@ class Course:
         self.intervals = self.gaps = 0
         self.last_gap: Gap | None = None
         self.healthy_since: datetime | None = None
+        self.outcome = Outcome.INCONCLUSIVE
         self.enforced, self.baseline = Traffic(), Traffic()
         self.unmeasured = 0
         self._since_gap = 0
@@ -95,8 +96,7 @@ class Course:
         """Whether there is, or should be, a baseline to compare with."""
         return isinstance(self.rule, Sequential) and self.rule.compared
 
-    @property
-    def outcome(self) -> Outcome:
+    def _follows(self) -> Outcome:
         """What follows from the evidence so far, however old it is."""
         if self.last_gap is not None and self._since_gap == 0:
             return Outcome.UNAVAILABLE
@@ -156,6 +156,7 @@ class Course:
         self._since_gap = 0
         self.rule.gap()
         self.healthy_since = None
+        self.outcome = self._follows()
 
     def sample(self, sample: Sample) -> None:
         counts = sample.enforced
@@ -168,6 +169,7 @@ class Course:
             self.rule.play(sample, baseline, alone=self.alone or not self.compared)
         else:
             self.rule.play(sample)
+        self.outcome = self._follows()
         if self.outcome is not Outcome.HEALTHY:
             self.healthy_since = None
         elif self.healthy_since is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,18 +13,23 @@ _CALM = 0.85
 _CALM_VARIANCE = 0.52
 """Variance of a standard normal variable without its outer 15 %."""
 _MARGIN = 1.2
-_LEAST = 1.35
-"""Below this an estimate from one day cannot be told from 1."""
+_CHANCE = 2.4
+"""Independent failures seem this much noisier, over the root of the number of intervals, in one day of twenty."""
 _FEW_FAILURES = 4.0
 _FEW_GROUPS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """`factor` φ ≥ 1: failures have φ times the variance of a Poisson count. `requests`: of an interval so judged."""
+    """`factor` φ ≥ 1: failures have φ times the variance of a Poisson count. `requests`: of an interval so judged.
+
+    `usual` is how many failures to `served` requests there were: what a stage may be expected to be like.
+    """
 
     factor: float = 1.0
     requests: float = 0.0
+    usual: float = 0.0
+    served: float = 0.0
 
     def excess(self, requests: float) -> float:
         """φ − 1 for an interval of that many requests: clumps of a small part of the traffic are smaller."""
@@ -42,16 +48,18 @@ def estimate(history: Sequence[Counts]) -> Noise:
     served = [counts for counts in history if counts.total > 0]
     requests, failures = sum(each.total for each in served), sum(each.failed for each in served)
     if failures <= 0:
-        return Noise()
+        return Noise(served=requests)
     groups = _grouped(served, failures / len(served))
     typical = requests / len(served)
     means = [each.total * failures / requests for each in groups]
     residuals = sorted((each.failed - mean) ** 2 / mean for each, mean in zip(groups, means, strict=True) if mean > 0)
     if len(residuals) < _FEW_GROUPS:
-        return Noise(1.0, typical)
+        return Noise(1.0, typical, failures, requests)
     calm = residuals[: int(len(residuals) * _CALM)]
-    factor = _MARGIN * sum(calm) / len(calm) / _CALM_VARIANCE
-    return Noise(factor if factor >= _LEAST else 1.0, typical)
+    found = sum(calm) / len(calm) / _CALM_VARIANCE
+    # An estimate that chance explains would only make every bet slower.
+    factor = _MARGIN * found if found > 1 + _CHANCE / math.sqrt(len(calm)) else 1.0
+    return Noise(factor, typical, failures, requests)
 
 
 def _grouped(history: Sequence[Counts], mean_failures: float) -> list[Counts]:

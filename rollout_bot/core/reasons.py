@@ -170,7 +170,8 @@ def _missing(verdict: Verdict, course: Course) -> Iterator[str]:
         if rule.won:
             yield f"{_regression(verdict)}, but {_unconfirmed(course, rule)}"
         elif not rule.quiet:
-            yield f"{_regression(verdict)}; health needs less than {count(QUIET * rule.regression.bar)}"
+            least = "less of either" if rule.compared else f"less than {count(QUIET * rule.regression.bar)}"
+            yield f"{_regression(verdict)}; health needs {least}"
     if course.proving < settings.min_requests:
         yield f"only {amount(course.proving, 'request')} of the {count(settings.min_requests)} that health takes"
     if course.health is not None and not course.health.won:
@@ -210,7 +211,11 @@ def _health(verdict: Verdict) -> str:
 
 
 def _regression(verdict: Verdict) -> str:
-    return f"evidence for a regression {stake(verdict.regression)}"
+    odds = verdict.bets.get("odds")
+    if odds is None:
+        return f"evidence for a regression {stake(verdict.regression)}"
+    worse, over = stake(verdict.regression), stake(odds)
+    return f"evidence of being worse than the baseline {worse}, of being over the limit {over}"
 
 
 def stake(bet: Bet | None) -> str:

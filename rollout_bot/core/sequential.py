@@ -22,11 +22,21 @@ QUIET = 0.05
 _GLARING = 10.0
 """An interval over this many limits needs no second one to confirm it."""
 
-_ODDS = 3.0
-"""So much likelier over the limit than at it must the data of a recent stretch be, where a baseline is the judge."""
+_HINT = 3.0
+"""What is worse than its baseline is not healthy while its recent data are so much likelier over the limit."""
 
 _UNDER_SHARE = 0.6
-"""The part of the stake on health that the bet `under` has beside `close`."""
+"""The part of the stake on health that the bet `under` has beside `close`, where nothing was seen before the stage."""
+
+_LIKELY = 0.85
+"""The part that the likelier of the two has, where it is known how the service is."""
+
+
+_TELLING = 5.0
+"""Failures that there would have been at the limit: with fewer, what was seen before tells no rate."""
+
+_LEAST, _MOST = 0.02, 0.9
+"""Rates, as shares of the limit, that a bet on the usual one may expect."""
 
 
 class Beside(NamedTuple):
@@ -50,7 +60,7 @@ class Sequential:
 
     `over` and `under` bet against the limit. With a baseline, `worse` bets against "no worse than the baseline" and
     `close` against "worse by more than is tolerated"; the odds say whether the limit, or the baseline and the
-    tolerated increase if that is more, is likely exceeded of late.
+    tolerated increase if that is more, is exceeded of late.
 
     `worse` is one capital for the whole stage. In an interval that has no baseline although there should be one it
     is not placed; where there has been none for long, it is placed against the limit instead. So it bets against
@@ -66,12 +76,15 @@ class Sequential:
         self._alone = True
         self._recent: deque[float] = deque(maxlen=max(1, settings.confirm_intervals))
         self._beside: deque[Counts] = deque(maxlen=max(1, settings.confirm_intervals))
-        self._over_effects, self._under_effects = OVER.within(limit), UNDER.within(limit)
+        self._over_effects, self._under_effects, self._close_effects = OVER.within(limit), UNDER.within(limit), CLOSE
+        self._under_share = _UNDER_SHARE
+        if noise.served * limit >= _TELLING:
+            self._expect((noise.usual + 1) / (noise.served + 1 / limit))
         self._bars = bars = _bar(settings.confidence), _bar(settings.promote_confidence)
         per_day = timedelta(days=1) / interval
         self.over = self.worse = Mixture(self._over_effects, per_day=per_day, cap=1e6 * bars[0])
         self.under = Mixture(self._under_effects, per_day=per_day, cap=10 * bars[1])
-        self.close = Mixture(CLOSE, per_day=per_day, cap=10 * bars[1])
+        self.close = Mixture(self._close_effects, per_day=per_day, cap=10 * bars[1])
         self.above, self.beyond = Recent(len(OVER.ratios)), Recent(len(OVER.ratios))
 
     def copy(self) -> Self:
@@ -96,16 +109,18 @@ class Sequential:
 
     @property
     def odds(self) -> Bet:
-        """How much likelier the recent data are over the limit than at it. No bet: its bar has no guarantee."""
+        """How much likelier the recent data are over the limit than at it. No bet, though it has the same bar: the best
+        stretch is chosen afterwards, so no guarantee comes with it.
+        """
         # A tolerated increase counts only where there is a baseline that it could be an increase of.
-        return Bet(math.exp(min(self.above.log, math.inf if self._alone else self.beyond.log)), _ODDS)
+        return Bet(math.exp(min(self.above.log, math.inf if self._alone else self.beyond.log)), self._bars[0])
 
     @property
     def health(self) -> Bet:
         """The bet that lets a stage pass. Whatever is within the limit or close to the baseline, is fine."""
         capital = self.under.capital
         if self.compared:
-            capital = _UNDER_SHARE * capital + (1 - _UNDER_SHARE) * self.close.capital
+            capital = self._under_share * capital + (1 - self._under_share) * self.close.capital
         return Bet(capital, self._bars[1])
 
     @property
@@ -120,7 +135,7 @@ class Sequential:
     @property
     def won(self) -> bool:
         """Whether the evidence of a regression suffices, if it is still going on."""
-        return self.regression.won and (not self.compared or self.odds.won)
+        return self.worse.capital >= self._bars[0] and (not self.compared or self.odds.won)
 
     @property
     def regressed(self) -> bool:
@@ -136,13 +151,12 @@ class Sequential:
     @property
     def quiet(self) -> bool:
         """Whether little speaks for a regression; being a bit worse than the baseline is none within the limit."""
-        regression = self.regression
-        return regression.capital < QUIET * regression.bar or (self.compared and not self.odds.won)
+        return self.worse.capital < QUIET * self._bars[0] or (self.compared and self.odds.capital < _HINT)
 
     @property
     def shared(self) -> bool:
         """Whether it would be a regression, were the baseline not over the limit too."""
-        if not self.compared or self._alone or not self.quiet or self.over.capital < self._bars[0]:
+        if self.over.capital < self._bars[0] or not self.compared or self._alone or not self.quiet:
             return False
         requests, failures = sum(each.total for each in self._beside), sum(each.failed for each in self._beside)
         return self.failures >= self.settings.min_failures and self.confirmed and failures > self.limit * requests
@@ -186,10 +200,21 @@ class Sequential:
             return Factors(over, under)
         increase = self.settings.max_error_rate_increase
         worse, costs = against_baseline(OVER.ratios, counts, baseline, excess)
-        close, savings = against_baseline(CLOSE.ratios, counts, baseline, excess)
+        close, savings = against_baseline(self._close_effects.ratios, counts, baseline, excess)
         beyond = [log - increase * cost for log, cost in zip(worse, costs, strict=True)]
         close = [log - increase * cost for log, cost in zip(close, savings, strict=True)]
         return Factors(over, under, Beside(worse, beyond, close))
+
+    def _expect(self, usual: float) -> None:
+        """Bets on health as if the stage were like the service was before: the best bets if it is, and fair if not."""
+        limit, increase = self.limit, self.settings.max_error_rate_increase
+        ratio = max(_LEAST, min(usual / limit, _MOST))
+        self._under_effects = self._under_effects.expecting(ratio)
+        self._close_effects = self._close_effects.expecting(max(_LEAST, usual / (usual + increase)))
+        # What each gains by request (nats), if the rate is the usual one.
+        under = limit * (ratio * math.log(ratio) + 1 - ratio) if usual < limit else 0.0
+        close = increase - usual * math.log1p(increase / usual)
+        self._under_share = _LIKELY if under > close else 1 - _LIKELY
 
     def suspicion(self, sample: Sample, baseline: Counts | None) -> float:
         """By how much one interval speaks for the size of regression that has won most so far (nats)."""

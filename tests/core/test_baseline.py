@@ -57,7 +57,7 @@ def test_worse_than_the_baseline_and_over_the_limit() -> None:
             "since the stage began 0.431 % of 13,000 (56), 0.231 points more than the baseline's 0.2 %;"
             " in the last hour 1.2 % of 2,000 (24)"
         ),
-        f"evidence for a regression {verdict.bets['worse'].capital:,.0f} (100 needed)",
+        "evidence of being worse than the baseline 335 (100 needed), of being over the limit 17,059 (100 needed)",
     )
     assert verdict.regressing_since == SINCE + 20 * QUARTER
 
@@ -99,6 +99,14 @@ def test_worse_within_the_limit_is_tolerated() -> None:
     )
 
 
+def test_what_is_worse_and_near_the_limit_waits() -> None:
+    verdict = judge(beside([(500.0, 3.0)] * 30, [(4500.0, 1.0)]))
+    assert verdict.bets["worse"].won
+    assert 3 < verdict.bets["odds"].capital < 100
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reasons[1].endswith("(100 needed); health needs less of either")
+
+
 def test_a_tolerated_increase_over_a_bad_baseline_is_tolerated() -> None:
     stage: list[Interval] = [(5000.0, 52.0)] * 60
     assert Outcome.REGRESSED not in outcomes(stage, [(50_000.0, 500.0)])
@@ -117,9 +125,14 @@ def test_a_catastrophe_is_proved_by_one_interval() -> None:
 
 @pytest.mark.parametrize("requests", [1.0, 12.0, 55.0])
 def test_a_thin_baseline_only_takes_longer(requests: float) -> None:
-    found = outcomes([(500.0, 50.0)] * 300, [(requests, 0.0)])
-    assert found[-1] is Outcome.REGRESSED
-    assert set(found) <= {Outcome.INCONCLUSIVE, Outcome.REGRESSED}
+    course = Course(LIMIT, QUARTER, AnalysisSettings(), Noise())
+    seen: list[Outcome] = []
+    while len(seen) < 300 and Outcome.REGRESSED not in seen:
+        start = SINCE + len(seen) * QUARTER
+        course.sample(Sample(start, start + QUARTER, Counts(500.0, 50.0), Counts(requests, 0.0)))
+        seen.append(course.outcome)
+    assert seen[-1] is Outcome.REGRESSED
+    assert set(seen) <= {Outcome.INCONCLUSIVE, Outcome.REGRESSED}
 
 
 def test_a_baseline_without_failures_is_no_licence_to_roll_back() -> None:

@@ -253,6 +253,14 @@ def test_no_bet_expects_more_than_nine_in_ten_nor_crosses_its_limit() -> None:
     assert UNDER.within(1.0) == UNDER
 
 
+@given(ratio=st.floats(0.02, 0.9))
+def test_half_of_a_stake_may_expect_what_is_usual(ratio: float) -> None:
+    usual = UNDER.expecting(ratio)
+    assert usual.ratios == (ratio, *UNDER.ratios)
+    assert sum(usual.weights) == pytest.approx(1)
+    assert usual.weights[0] == 0.5
+
+
 def test_the_favourite_is_the_size_that_fits() -> None:
     assert OVER.ratios[played(OVER, [(500.0, 5.0, 0.0)] * 20).favourite] == 2.0
     assert OVER.ratios[played(OVER, [(500.0, 150.0, 0.0)] * 2, cap=1e8).favourite] == 60.0

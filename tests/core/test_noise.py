@@ -75,6 +75,19 @@ def test_too_little_to_tell_is_no_noise(history: list[Counts]) -> None:
     assert noise.excess(500.0) == 0.0
 
 
+def test_what_chance_explains_is_no_noise() -> None:
+    believed = sum(estimate(day(mean, 1, seed)).factor > 1 for mean in (0.5, 3.0, 20.0) for seed in range(100))
+    assert believed <= 30
+    assert all(estimate(day(mean, 3, seed)).factor > 1 for mean in (3.0, 20.0) for seed in range(50))
+
+
+def test_it_keeps_what_is_usual() -> None:
+    history = [Counts(500.0, 1.0 + index % 2) for index in range(96)]
+    assert (estimate(history).usual, estimate(history).served) == (144.0, 48_000.0)
+    assert estimate(history[:4]).usual == 6.0
+    assert (estimate([Counts(500.0, 0.0)] * 96).usual, estimate([Counts(500.0, 0.0)] * 96).served) == (0.0, 48_000.0)
+
+
 def test_small_traffic_has_smaller_clumps() -> None:
     noise = Noise(5.0, 1600.0)
     assert noise.excess(1600.0) == 4.0
