@@ -248,3 +248,34 @@ def test_a_course_begins_to_compare_with_the_first_baseline() -> None:
     ignoring = Course(LIMIT, QUARTER, AnalysisSettings(), Noise(), with_baseline=False)
     ignoring.sample(Sample(SINCE, SINCE + QUARTER, Counts(500.0, 1.0), Counts(500.0, 1.0)))
     assert not ignoring.compared
+
+
+def intervals_to_health(noise: Noise, enforced: Counts, baseline: Counts, limit: float) -> int:
+    course = Course(limit, QUARTER, AnalysisSettings(), noise)
+    number = 0
+    while course.outcome is not Outcome.HEALTHY:
+        start = SINCE + number * QUARTER
+        course.sample(Sample(start, start + QUARTER, enforced, baseline))
+        number += 1
+    return number
+
+
+@pytest.mark.parametrize(
+    ("failures", "limit"), [(1.0, 0.002), (0.25, 0.005)], ids=["close to the baseline", "within the limit"]
+)
+def test_what_was_usual_before_the_stage_shows_health_sooner(failures: float, limit: float) -> None:
+    both = Counts(500.0, failures)
+    known = Noise(1.0, 500.0, usual=96 * failures, served=96 * 500.0)
+    unknown = intervals_to_health(Noise(), both, both, limit)
+    assert intervals_to_health(known, both, both, limit) < unknown
+    # Where the day before could not tell a rate from the limit, nothing follows from it.
+    assert intervals_to_health(Noise(1.0, 500.0, usual=0.0, served=4.9 / limit), both, both, limit) == unknown
+
+
+def test_what_was_usual_is_no_excuse() -> None:
+    usual = Noise(1.0, 500.0, usual=0.0, served=1e6)
+    course = Course(LIMIT, QUARTER, AnalysisSettings(), usual)
+    for index in range(96):
+        start = SINCE + index * QUARTER
+        course.sample(Sample(start, start + QUARTER, Counts(500.0, 4.0), Counts(500.0, 1.0)))
+        assert course.outcome is not Outcome.HEALTHY
