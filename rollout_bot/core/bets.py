@@ -176,4 +176,4 @@ class Recent:
     def play(self, log_factors: Sequence[float], times: int = 1) -> None:
         """One interval, with a log factor for each effect size; or as if it came so many `times`."""
         sums = [log + times * factor for log, factor in zip(self._logs, log_factors, strict=True)]
-        self._logs = [0.0 if each < 0 else _STEEPEST if each > _STEEPEST else each for each in sums]
+        self._logs = [0.0 if each < 0 else min(each, _STEEPEST) for each in sums]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from rollout_bot.core.policy import AnalysisRule, AnalysisSettings
 from rollout_bot.core.reasons import measured, stake
-from rollout_bot.core.sequential import QUIET
+from rollout_bot.core.sequential import HINT, QUIET
 from rollout_bot.core.tree import Figure, Reason, Status
 from rollout_bot.core.verdict import Bet, Comparison, Outcome, Rate, Verdict
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
@@ -136,7 +136,11 @@ def _regression(verdict: Verdict, bet: Bet, settings: AnalysisSettings) -> Reaso
     if verdict.outcome is Outcome.REGRESSED:
         status = Status.FAILED
     elif odds is not None and not odds.won and bet.capital >= QUIET * bet.bar:
-        text += "; but of late it is not likely to be over the limit"
+        if odds.capital < HINT:
+            text += "; but of late it is not likely to be over the limit"
+        else:
+            status = Status.WAITING
+            text += f"; that it is over the limit of late: {stake(odds)}, {count(HINT)} stand in the way of health"
     elif bet.won:
         asked = f"{amount(settings.min_failures, 'failure')} and {amount(settings.confirm_intervals, 'interval')}"
         status, text = Status.WAITING, f"{text}; a rollback also takes {asked} in a row over the limit"

@@ -22,7 +22,7 @@ QUIET = 0.05
 _GLARING = 10.0
 """An interval over this many limits needs no second one to confirm it."""
 
-_HINT = 3.0
+HINT = 3.0
 """What is worse than its baseline is not healthy while its recent data are so much likelier over the limit."""
 
 _UNDER_SHARE = 0.6
@@ -151,7 +151,7 @@ class Sequential:
     @property
     def quiet(self) -> bool:
         """Whether little speaks for a regression; being a bit worse than the baseline is none within the limit."""
-        return self.worse.capital < QUIET * self._bars[0] or (self.compared and self.odds.capital < _HINT)
+        return self.worse.capital < QUIET * self._bars[0] or (self.compared and self.odds.capital < HINT)
 
     @property
     def shared(self) -> bool:

@@ -261,7 +261,7 @@ def intervals_to_health(noise: Noise, enforced: Counts, baseline: Counts, limit:
 
 
 @pytest.mark.parametrize(
-    ("failures", "limit"), [(1.0, 0.002), (0.25, 0.005)], ids=["close to the baseline", "within the limit"]
+    ("failures", "limit"), [(1.0, 0.002), (1.25, 0.005)], ids=["close to the baseline", "within the limit"]
 )
 def test_what_was_usual_before_the_stage_shows_health_sooner(failures: float, limit: float) -> None:
     both = Counts(500.0, failures)

@@ -133,7 +133,7 @@ def test_the_evidence_of_a_regression(outcome: Outcome, bet: Bet, status: Status
 
 def test_a_baseline_shows_the_increase_and_every_bet() -> None:
     beside = Comparison(Rate(30_000.0, 90.0), Rate(270_000.0, 540.0), 0.001, 0.001, 0.0004, 0.0016, timedelta(hours=2))
-    bets = {"over": Bet(1, 100), "worse": Bet(30, 100), "under": Bet(3, 20), "odds": Bet(1, 3), "new": Bet(1, 2)}
+    bets = {"over": Bet(1, 100), "worse": Bet(30, 100), "under": Bet(3, 20), "odds": Bet(1, 100), "new": Bet(1, 2)}
     root = tree(judged(comparison=beside, bets=bets, regression=Bet(30, 100)))
     baseline = child(root, "baseline")
     assert baseline.text == (
@@ -144,6 +144,11 @@ def test_a_baseline_shows_the_increase_and_every_bet() -> None:
     regression = child(root, "regression")
     assert regression.text.endswith("but of late it is not likely to be over the limit")
     assert [each.name for each in regression.children] == ["over", "worse", "odds", "new"]
+    near = child(
+        tree(judged(comparison=beside, bets=bets | {"odds": Bet(12, 100)}, regression=Bet(400, 100))), "regression"
+    )
+    assert near.status is Status.WAITING
+    assert near.text.endswith("that it is over the limit of late: 12 (100 needed), 3 stand in the way of health")
     assert [each.name for each in child(root, "health").children] == ["under"]
     empty = Comparison(Rate(0.0, 0.0), Rate(0.0, 0.0), 0.001)
     assert child(tree(judged(comparison=empty)), "baseline").status is Status.UNKNOWN
