@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rollout_bot.core.finding import Finding, Level
 from rollout_bot.core.policy import OFF
@@ -11,7 +11,7 @@ from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import amount, moment
 from rollout_bot.evaluation import CannotEvaluate, Evaluator
-from rollout_bot.forge.interface import Forge
+from rollout_bot.forge.interface import Forge, ForgeError
 
 _PERCENT = "let the query give per cent, 0 to 100 and not 0 to 1"
 _SET_QUERY = "ask the server for the query in policy.yaml: it has to give one series, at every moment"
@@ -26,11 +26,11 @@ def examine(forge: Forge, evaluator: Evaluator) -> Iterator[Finding]:
         fix = "rollout-bot init NAME, then commit the files to the base branch"
         yield Finding(Level.WRONG, "rollouts", f"there are none on branch {snapshot.base_branch}", fix)
     for rollout in rollouts:
-        yield from _rollout(snapshot, evaluator, rollout)
+        yield from _rollout(forge, snapshot, evaluator, rollout)
     yield from forge.examine(rollouts)
 
 
-def _rollout(snapshot: Snapshot, evaluator: Evaluator, rollout: str) -> Iterator[Finding]:
+def _rollout(forge: Forge, snapshot: Snapshot, evaluator: Evaluator, rollout: str) -> Iterator[Finding]:
     try:
         found = evaluator.evaluate(snapshot, rollout)
     except CannotEvaluate as error:
@@ -43,6 +43,7 @@ def _rollout(snapshot: Snapshot, evaluator: Evaluator, rollout: str) -> Iterator
     yield Finding(Level.RIGHT, rollout, f"policy and state are valid: {state.stage}, {state.percentage} %")
     for note in found.notes:
         yield Finding(Level.WEAK, rollout, note, "mend or remove the file by pull request")
+    yield from _reviewers(forge, rollout, found.situation.policy.reviewers)
     if found.problems:
         for problem in found.problems:
             yield Finding(Level.WRONG, rollout, problem, "until then nothing is measured, and nothing advances")
@@ -50,6 +51,26 @@ def _rollout(snapshot: Snapshot, evaluator: Evaluator, rollout: str) -> Iterator
         yield _metrics(rollout, found.situation)
         yield from _guardrails(rollout, found.situation)
         yield from _convergence(rollout, found.situation)
+
+
+def _reviewers(forge: Forge, rollout: str, reviewers: Iterable[str]) -> Iterator[Finding]:
+    """Whether those whom the policy names can be asked, on a forge that knows roles."""
+    subject = f"{rollout} reviewers"
+    for name in reviewers:
+        person, _, team = name.removeprefix("@").partition("/")
+        try:
+            role = forge.role(person)
+        except ForgeError as error:
+            yield Finding(Level.UNKNOWN, subject, str(error), f"see whether {name} has access to the repository")
+            continue
+        if role is not None and team:
+            text = f"whether {name} can be asked cannot be told; a GITHUB_TOKEN sees no teams"
+            yield Finding(Level.UNKNOWN, subject, text, "let an App act, and give the team access to the repository")
+        elif role == "none":
+            text = f"{name} has no access to the repository, so nobody at all is asked for a review"
+            yield Finding(Level.WEAK, subject, text, f"give {name} access, or take the name out of the policy")
+        elif role is not None:
+            yield Finding(Level.RIGHT, subject, f"{name} can be asked (role {role})")
 
 
 def _metrics(rollout: str, situation: Situation) -> Finding:

@@ -163,3 +163,11 @@ def test_what_is_watched_cannot_be_told_before_the_first_interval(
     assert main(["doctor", "--repository", str(repository.path), "--now", now, "--format", "json"]) == 0
     levels = {each["subject"]: each["level"] for each in json.loads(capsys.readouterr().out)}
     assert levels["checkout guardrail p99"] == levels["checkout convergence"] == "unknown"
+
+
+def test_reviewers_are_for_forges_that_know_roles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repository = recorded(tmp_path)
+    policy = (repository.path / POLICY).read_text() + 'reviewers: ["@bob", "@org/team"]\n'
+    repository.commit({POLICY: policy}, START)
+    _, findings = examined(repository, capsys)
+    assert not any("reviewers" in finding["subject"] for finding in findings)

@@ -14,9 +14,11 @@ from support.github.faults import EXPIRED, FORBIDDEN, HTML, PRIMARY, Answer
 from support.github.rulesets import rules_of
 from support.hosted import Site
 from support.repositories import OWNERS
-from support.ticks import NAME, initial
+from support.ticks import NAME, initial, policy_text
 
 from rollout_bot.core.finding import Finding, Level
+from rollout_bot.doctor import examine
+from rollout_bot.evaluation import Evaluator
 from rollout_bot.forge.github.bearer import Bearer, Kind, kind_of
 from rollout_bot.forge.github.protection import Rule, judge
 
@@ -351,3 +353,20 @@ def test_what_cannot_be_read_is_unknown_and_stops_nothing(sound: Site, endpoint:
     assert {each.subject for each in findings} >= {each.subject for each in before}
     assert len(told(findings, Level.UNKNOWN)) > len(told(before, Level.UNKNOWN))
     assert set(told(findings, Level.WRONG)) <= set(told(before, Level.WRONG))
+
+
+def test_reviewers_who_cannot_be_asked_are_named(make_site: Make) -> None:
+    reviewers = ["@bob", "@nobody", "@acme/release"]
+    site = make_site(files=initial(text=policy_text(reviewers=reviewers)) | SHIPPED)
+    site.serve()
+
+    def found() -> list[tuple[str, str]]:
+        all_of_them = examine(site.forge(), Evaluator(site.now, site.folder, {}))
+        return [(each.level.value, each.found) for each in all_of_them if each.subject == f"{NAME} reviewers"]
+
+    levels, texts = zip(*found(), strict=True)
+    assert levels == ("right", "weak", "unknown")
+    assert texts[0] == "@bob can be asked (role write)"
+    assert "@nobody has no access" in texts[1]
+    site.github.fail(FORBIDDEN, "permission", times=99)
+    assert [level for level, _ in found()] == ["unknown"] * 3

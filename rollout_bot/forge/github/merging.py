@@ -13,7 +13,7 @@ from rollout_bot.forge.github.opening import headline, message
 from rollout_bot.forge.github.reading import Node
 from rollout_bot.forge.interface import Applied, Conflict, ForgeError, NotMergeable
 
-PAUSES = (1.0, 1.5, 2.5)
+PAUSES = (0.5, 1.5, 2.5)
 """Seconds before each further try while GitHub still works out whether a pull request can be merged."""
 
 _SILENT = ("not mergeable", "base branch was modified")
