@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rollout_bot.core.conditions import GateName
+from rollout_bot.core.dependencies import Prerequisite
 from rollout_bot.core.guardrails import Watch, Watched
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.tree import Figure, Reason, Status
@@ -18,8 +19,13 @@ _WATCHES = {
 
 
 def _duration(situation: Situation) -> Mapping[str, Figure]:
-    entered = situation.standing.entered_at
-    return {"since": entered, "in_stage": situation.now - entered, "least": situation.stage.duration}
+    since, stage = situation.clock_since, situation.stage
+    return {
+        "since": since,
+        "in_stage": None if since is None else situation.now - since,
+        "least": stage.duration,
+        "called_at": situation.standing.entered_at + stage.patience,
+    }
 
 
 def _rollbacks(situation: Situation) -> Mapping[str, Figure]:
@@ -45,6 +51,21 @@ def _convergence(situation: Situation) -> Mapping[str, Figure]:
         "tolerance": asked.tolerance if asked else None,
         "since": found.at if found else None,
     }
+
+
+def _window(situation: Situation) -> Mapping[str, Figure]:
+    window = situation.policy.window
+    return {} if window is None else {"zone": window.zone}
+
+
+def _others(situation: Situation) -> tuple[Reason, ...]:
+    """Each rollout that has to be ahead of this one."""
+    known = zip(situation.policy.after, situation.prerequisites, strict=False)
+    return tuple(Reason(str(needed), _needed(found), found.reason) for needed, found in known)
+
+
+def _needed(found: Prerequisite) -> Status:
+    return Status.PASSED if found.passed else Status.FAILED if found.wrong else Status.WAITING
 
 
 def guardrails(situation: Situation) -> tuple[Reason, ...]:
@@ -74,8 +95,12 @@ FIGURES: Mapping[GateName, Callable[[Situation], Mapping[str, Figure]]] = {
     GateName.ATTEMPTS: _rollbacks,
     GateName.REFUSAL: _refusal,
     GateName.CONVERGENCE: _convergence,
+    GateName.WINDOW: _window,
 }
 """Figures of a gate beyond when it opens."""
 
-BENEATH: Mapping[GateName, Callable[[Situation], tuple[Reason, ...]]] = {GateName.GUARDRAILS: guardrails}
+BENEATH: Mapping[GateName, Callable[[Situation], tuple[Reason, ...]]] = {
+    GateName.GUARDRAILS: guardrails,
+    GateName.AFTER: _others,
+}
 """Reasons beneath a gate's own."""

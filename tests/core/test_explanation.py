@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.rollouts import (
     BOT,
+    CANARY,
     HALF,
     HOUR,
     MOST,
@@ -24,15 +26,17 @@ from support.rollouts import (
 from rollout_bot.core.conditions import GateName, gates
 from rollout_bot.core.convergence import Converging
 from rollout_bot.core.decision import Decision, decide
+from rollout_bot.core.dependencies import Prerequisite
 from rollout_bot.core.explanation import explain
 from rollout_bot.core.guardrails import Guardrail, Severity, Watch, Watched
-from rollout_bot.core.policy import OFF, AnalysisRule, AnalysisSettings, Convergence
+from rollout_bot.core.policy import OFF, AnalysisRule, AnalysisSettings, Convergence, Dependency
 from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
 from rollout_bot.core.samples import Reading
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.tree import Reason, Status
 from rollout_bot.core.verdict import Bet, Comparison, Forecast, Outcome, Rate
+from rollout_bot.core.windows import Hours, Window
 
 MEASURED = {
     "stage": Rate(30_000.0, 90.0),
@@ -285,3 +289,41 @@ def test_the_last_change_brings_the_evidence_of_then() -> None:
     assert last.text == f"start by init: {state().change.reason}"
     assert last.figures["entered_at"] == NOW - 100 * HOUR
     assert last.status is Status.NOTED
+
+
+def test_other_rollouts_are_shown_one_by_one() -> None:
+    needed = (Dependency("search", "half"), Dependency("basket", "full"), Dependency("login", "full"))
+    known = (
+        Prerequisite(True, "search stands at half"),
+        Prerequisite(False, "waits for basket"),
+        Prerequisite(False, "login is gone", wrong=True),
+    )
+    found = replace(judged(), policy=policy(after=needed), prerequisites=known)
+    after = child(tree(found), "after")
+    assert [(each.name, each.status) for each in after.children] == [
+        ("search@half", Status.PASSED), ("basket@full", Status.WAITING), ("login@full", Status.FAILED),
+    ]  # fmt: skip
+
+
+def test_a_window_and_the_moment_of_a_call_are_figures() -> None:
+    window = Window("Europe/Berlin", ZoneInfo("Europe/Berlin"), frozenset({0}), (Hours(time(9), time(12)),))
+    root = tree(replace(judged(Outcome.HEALTHY), policy=policy(window=window)))
+    assert child(root, "window").figures["zone"] == "Europe/Berlin"
+    assert child(root, "window").figures["opens_at"] > NOW
+    assert child(root, "duration").figures["called_at"] == NOW - 100 * HOUR + CANARY.patience
+    unknown = replace(judged(), policy=policy(convergence=Convergence("share")))
+    assert child(tree(unknown), "duration").figures["in_stage"] is None
+
+
+def test_the_baseline_has_its_bounds_only_where_they_are_known() -> None:
+    bare = Comparison(Rate(30_000.0, 90.0), Rate(270_000.0, 540.0), 0.001, 0.001)
+    assert child(tree(judged(comparison=bare)), "baseline").text.endswith(
+        "increase is 0.1 points; tolerated: 0.1 points"
+    )
+
+
+def test_rollbacks_for_guardrails_name_them() -> None:
+    broken = Watched(LATENCY, Watch.BREACHED, "0.9, allowed: at most 0.5", Reading(NOW, 0.9), 2, NOW - HOUR)
+    root = tree(replace(judged(Outcome.HEALTHY), policy=policy(guardrails=(LATENCY,)), watched=(broken,)))
+    assert root.text.startswith("roll back to off")
+    assert child(root, "guardrails").text == "latency breached"
