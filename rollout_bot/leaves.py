@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from rollout_bot.core.observation import Observation
-from rollout_bot.core.record import TickRecord
+from rollout_bot.core.record import RolloutRecord, TickRecord
 from rollout_bot.core.repository import Snapshot
 from rollout_bot.delivery import bounded
 from rollout_bot.evaluation import changes
@@ -15,40 +16,87 @@ from rollout_bot.forge.interface import Forge, ForgeError
 from rollout_bot.publish.interface import Publisher, Unpublished
 from rollout_bot.publish.pushgateway import Pushgateway
 from rollout_bot.publish.textfile import TextFile
+from rollout_bot.telling import NotSet, Post, errands, notifier, posts, write_notes
 
 SECONDS = 5.0
-"""For everything together; what is not over by then is given up, and said."""
+"""For everything that is sent, together; what is not over by then is given up, and said."""
 
 GATEWAY = "PUSHGATEWAY_URL"
 FILE = "ROLLOUT_BOT_METRICS_FILE"
 
+Task = tuple[str, Callable[[], str]]
+"""What it is called in a message, and what does it: it answers why it failed, or nothing."""
 
-def after(
-    record: TickRecord, forge: Forge, environment: Mapping[str, str], *, file: Path | None, every: bool
-) -> list[str]:
-    """Publishes what a tick found. Answers a line for each thing that went wrong; raises nothing.
 
-    `every` says whether the tick was about every rollout of the repository.
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """Where it all goes. `file` is for metrics; `pulls` is what the address of a pull request begins with.
+
+    `every` says whether ticks are about every rollout of the repository.
     """
-    publishers = list(_publishers(environment, file, every=every))
-    if record.dry_run or not publishers:
-        return []
-    try:
-        observations = observe(record, _seen(record, forge))
-        tasks = [partial(_publish, name, publisher, observations) for name, publisher in publishers]
-        results = bounded(tasks, at_once=len(tasks), seconds=SECONDS)
-    except Exception as error:  # noqa: BLE001 - nothing here may change what a tick comes to
-        return [f"metrics: bug in the bot: {type(error).__name__}"]
-    names = [name for name, _ in publishers]
-    late = f"not done within {SECONDS:g} s, so given up"
-    return [
-        line for name, said in zip(names, results, strict=True) if (line := f"{name}: {late}" if said is None else said)
-    ]
+
+    environment: Mapping[str, str] = field(repr=False)
+    file: Path | None = None
+    every: bool = True
+    pulls: str | None = None
+
+    def follow(self, record: TickRecord, forge: Forge) -> list[str]:
+        """Publishes what a tick found and tells people. Answers a line for each thing that failed; raises nothing."""
+        if record.dry_run:
+            return []
+        try:
+            return list(self._follow(record, forge))
+        except ForgeError as error:
+            return [f"nothing is published and nobody is told: {error}"]
+        except Exception as error:  # noqa: BLE001 - nothing here may change what a tick comes to
+            return [f"nothing is published and nobody is told: bug in the bot: {type(error).__name__}"]
+
+    def _follow(self, record: TickRecord, forge: Forge) -> Iterator[str]:
+        publishers = list(self._publishers())
+        if not publishers and not any(map(_may_tell, record.rollouts)):
+            return
+        seen = _seen(record, forge)
+        observations = observe(record, seen)
+        found = [errand for each in observations for errand in errands(each, seen, self.pulls)]
+        mail = posts(found)
+        tasks: list[Task] = [(name, partial(_publish, publisher, observations)) for name, publisher in publishers]
+        tasks += [(name, partial(self._deliver, post)) for name, post in mail.items()]
+        results = bounded([task for _, task in tasks], at_once=len(tasks), seconds=SECONDS)
+        for post in mail.values():
+            post.over.set()
+        late = f"not done within {SECONDS:g} s, so given up"
+        for (name, _), said in zip(tasks, results, strict=True):
+            if said != "":
+                yield f"{name}: {late if said is None else said}"
+        delivered = {each for post in mail.values() for each in tuple(post.delivered)}
+        if said := write_notes(forge, found, delivered):
+            yield said
+
+    def _publishers(self) -> Iterator[tuple[str, Publisher]]:
+        if address := self.environment.get(GATEWAY):
+            yield GATEWAY, Pushgateway(address)
+        path = self.file or (Path(self.environment[FILE]) if self.environment.get(FILE) else None)
+        # The file holds all rollouts or none: one that is left out would look as if it had been removed.
+        if path is not None and self.every:
+            yield "metrics file", TextFile(path)
+
+    def _deliver(self, post: Post) -> str:
+        try:
+            return post.deliver(notifier(post.route, self.environment))
+        except NotSet as error:
+            return f"{error} is not set, so nobody is told"
+        except Exception as error:  # noqa: BLE001 - its text could hold an address
+            return f"bug in the bot: {type(error).__name__}"
 
 
 def observe(record: TickRecord, seen: Snapshot) -> list[Observation]:
-    """The rollouts of a tick with their history as it is now."""
+    """The rollouts of a tick, with their history as it is now."""
     return [Observation(each, changes(seen, each.rollout), record.now, record.requests) for each in record.rollouts]
+
+
+def _may_tell(record: RolloutRecord) -> bool:
+    """Whether somebody may have to be told: a policy that could not be read might have said so."""
+    return record.situation is None or bool(record.situation.policy.notify)
 
 
 def _seen(record: TickRecord, forge: Forge) -> Snapshot:
@@ -64,21 +112,11 @@ def _seen(record: TickRecord, forge: Forge) -> Snapshot:
         return record.snapshot
 
 
-def _publishers(environment: Mapping[str, str], file: Path | None, *, every: bool) -> Iterator[tuple[str, Publisher]]:
-    if address := environment.get(GATEWAY):
-        yield GATEWAY, Pushgateway(address)
-    path = file or (Path(environment[FILE]) if environment.get(FILE) else None)
-    # The file holds all rollouts or none: one that is left out would look as if it had been removed.
-    if path is not None and every:
-        yield "metrics file", TextFile(path)
-
-
-def _publish(name: str, publisher: Publisher, observations: list[Observation]) -> str:
-    """Why it failed; empty where it did not."""
+def _publish(publisher: Publisher, observations: list[Observation]) -> str:
     try:
         publisher.publish(observations)
     except Unpublished as error:
-        return f"{name}: {error}"
-    except Exception as error:  # noqa: BLE001 - as above
-        return f"{name}: bug in the bot: {type(error).__name__}"
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - its text could hold an address
+        return f"bug in the bot: {type(error).__name__}"
     return ""

@@ -18,6 +18,7 @@ from rollout_bot import leaves
 from rollout_bot.cli import main
 from rollout_bot.core.record import TickRecord
 from rollout_bot.forge.interface import ForgeError
+from rollout_bot.leaves import Leaves
 from rollout_bot.publish.textfile import TextFile
 
 SECRET = "s3cr3t"
@@ -32,7 +33,7 @@ def world(tmp_path: Path) -> World:
 
 
 def follow(world: World, record: TickRecord, *, file: Path | None = None, every: bool = True, **env: str) -> list[str]:
-    return leaves.after(record, world.forge(record.now), env, file=file, every=every)
+    return Leaves(env, file, every).follow(record, world.forge(record.now))
 
 
 def quiet(request: BaseHTTPRequestHandler) -> None:
@@ -98,10 +99,11 @@ class Blind:
 def test_a_forge_that_has_gone_away_costs_the_newest_figures_only(world: World, tmp_path: Path) -> None:
     world.serve(LATER, bad_since=START)
     record, file = world.tick(LATER), tmp_path / "rollouts.prom"
-    assert leaves.after(record, Blind(), {}, file=file, every=True) == []  # type: ignore[arg-type]
+    assert Leaves({}, file).follow(record, Blind()) == []  # type: ignore[arg-type]
     assert "checkout_rollout_percentage 10.0" in file.read_text()
     gone = TickRecord(record.now, 0, record.rollouts)
-    assert leaves.after(gone, Blind(), {}, file=file, every=True) == ["metrics: bug in the bot: ForgeError"]  # type: ignore[arg-type]
+    said = Leaves({}, file).follow(gone, Blind())  # type: ignore[arg-type]
+    assert said == ["nothing is published and nobody is told: no answer"]
 
 
 def test_a_broken_rollout_is_published_like_any_other(tmp_path: Path) -> None:

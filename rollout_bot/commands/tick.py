@@ -26,7 +26,7 @@ from rollout_bot.commands.common import (
     terminal_width,
 )
 from rollout_bot.commands.exits import BUG, DONE, FAILED, INVALID, UsageError
-from rollout_bot.commands.where import add_forge, open_forge, print_report, report_to_runner
+from rollout_bot.commands.where import add_forge, hosted, open_forge, print_report, report_to_runner
 from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
@@ -127,11 +127,13 @@ def _once(options: argparse.Namespace) -> int:
 
 def follow_up(record: TickRecord, forge: Forge, options: argparse.Namespace) -> None:
     """Hands the record to whoever is configured to hear of it; what goes wrong there is told, and changes nothing."""
-    from rollout_bot.leaves import after
+    from rollout_bot.leaves import Leaves
 
+    runner = hosted(options)
+    pulls = f"{runner.server_url}/{runner.repository}/pull/" if runner else None
     # A person's request is about one rollout, and has neither option.
     file, every = getattr(options, "metrics_file", None), getattr(options, "rollouts", None) == []
-    for line in after(record, forge, os.environ, file=file, every=every):
+    for line in Leaves(os.environ, file, every, pulls).follow(record, forge):
         print(f"rollout-bot: {one_line(line)}", file=sys.stderr)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rollout_bot.core.history import Transition
+from rollout_bot.core.policy import Policy
 from rollout_bot.core.record import RolloutRecord
 from rollout_bot.core.repository import GateState, PullState
 from rollout_bot.core.state import ChangeKind, State
@@ -16,12 +17,19 @@ from rollout_bot.core.verdict import Outcome
 SPAN = 100
 """Changes of a rollout after which its counters begin anew; every forge tells of more than so many."""
 
+STUCK = timedelta(days=3)
+
 _STAYS = (ChangeKind.HOLD, ChangeKind.RESUME)
 
 
 def metric_prefix(rollout: str) -> str:
     """What the names of a rollout's own metrics begin with: "rate-limits" → "rate_limits_rollout"."""
     return f"{rollout.replace('-', '_')}_rollout"
+
+
+def stuck_after(policy: Policy) -> timedelta:
+    """How long in one stage is too long: three days, or a day more than the longest stage is to last."""
+    return max(STUCK, *(each.duration + timedelta(days=1) for each in policy.stages))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from rollout_bot.core.durations import format_duration
 from rollout_bot.core.guardrails import Guardrail
+from rollout_bot.core.routes import Channel, Route
 from rollout_bot.core.windows import Window
 from rollout_bot.core.wording import figure
 
@@ -139,6 +140,7 @@ class Policy:
     operators: tuple[str, ...] = ("admin", "maintain")
     reviewers: tuple[str, ...] = ()
     deploy_workflow: str | None = None
+    notify: tuple[Route, ...] = ()
     window: Window | None = None
     guardrails: tuple[Guardrail, ...] = ()
     convergence: Convergence | None = None
@@ -201,6 +203,20 @@ class Policy:
                 yield Fault(("stages", index, "max_wait"), found, "at least the duration")
             previous = stage
         yield from self._guardrail_faults()
+        yield from self._route_faults()
+
+    def _route_faults(self) -> Iterator[Fault]:
+        addresses: dict[str, int] = {}
+        for index, route in enumerate(self.notify):
+            path = ("notify", index)
+            if route.address in addresses:
+                found = f"${{{route.address}}}, the address of route {addresses[route.address]}"
+                yield Fault((*path, "address"), found, "one route for each address; it can take several events")
+            addresses.setdefault(route.address, index)
+            if route.channel is Channel.WEBHOOK and route.secret is None:
+                yield Fault((*path, "secret"), "no such key", "${NAME}: a webhook signs what it sends")
+            if route.channel is not Channel.WEBHOOK and route.secret is not None:
+                yield Fault((*path, "secret"), f"a secret for {route.channel}", "a secret for a webhook only")
 
     def _guardrail_faults(self) -> Iterator[Fault]:
         names: dict[str, int] = {}

@@ -11,6 +11,9 @@ ROOT = "rollout-state"
 GATE = "rollout/gate"
 """Context of the commit status that a pull request to the base branch needs before it can be merged."""
 
+TOLD = "rollout/told"
+"""What the topics of notes begin with: what people were told about a commit."""
+
 
 def state_path(rollout: str) -> str:
     return f"{ROOT}/{rollout}/state.yaml"
@@ -31,13 +34,17 @@ def branch_name(rollout: str, generation: int, stage: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One first-parent commit of the base branch that changed a file. `content` is None where it was deleted."""
+    """One first-parent commit of the base branch that changed a file. `content` is None where it was deleted.
+
+    `notes` are short texts that the forge keeps with the commit, by topic.
+    """
 
     commit: str
     merged_at: datetime
     content: bytes | None
     pull: int | None = None
     approvers: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class GateState(StrEnum):

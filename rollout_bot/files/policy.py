@@ -19,6 +19,7 @@ from rollout_bot.core.policy import (
     Policy,
     Stage,
 )
+from rollout_bot.core.routes import Channel, Event, Route, Urgency
 from rollout_bot.core.windows import WEEKDAYS, Window
 from rollout_bot.files.calendar import dates, hours, zone
 from rollout_bot.files.document import Document, Path, parse
@@ -125,7 +126,13 @@ def _outline(value: dict[str, Any]) -> Policy:
         stages.append(
             Stage(name, int(percentage), least or timedelta(0), 1.0, requires_approval=False, max_wait=longest)
         )
-    return Policy("outline", tuple(stages), Metrics(""), guardrails=tuple(_guardrail_outlines(value.get("guardrails"))))
+    return Policy(
+        "outline",
+        tuple(stages),
+        Metrics(""),
+        guardrails=tuple(_guardrail_outlines(value.get("guardrails"))),
+        notify=_route_outlines(value.get("notify")),
+    )
 
 
 def _guardrail_outlines(entries: object) -> Iterator[Guardrail]:
@@ -134,6 +141,32 @@ def _guardrail_outlines(entries: object) -> Iterator[Guardrail]:
         name = fields.get("name")
         name = name if isinstance(name, str) else field_name(("guardrails", index))
         yield Guardrail(name, "", _bound(fields.get("max")), _bound(fields.get("min")))
+
+
+def _route_outlines(entries: object) -> tuple[Route, ...]:
+    """None of them where one cannot be read: that has its problem already."""
+    try:
+        return _notify(entries) if isinstance(entries, list) else ()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ()
+
+
+def _notify(entries: list[dict[str, Any]]) -> tuple[Route, ...]:
+    return tuple(
+        Route(
+            Channel(each["channel"]),
+            _variable(each["address"]),
+            _variable(each["secret"]) if "secret" in each else None,
+            tuple(map(Event, each.get("events", Event))),
+            Urgency(each.get("severity", Urgency.INFO)),
+        )
+        for each in entries
+    )
+
+
+def _variable(text: str) -> str:
+    """The name in `${NAME}`: what it stands for is nobody's business here."""
+    return text.removeprefix("${").removesuffix("}")
 
 
 def _bound(value: object) -> float | None:
@@ -207,6 +240,7 @@ _SETTINGS: Mapping[str, Callable[[Any], object]] = {
     "reviewers": tuple,
     "deploy_workflow": str,
     "links": lambda value: MappingProxyType(dict(value)),
+    "notify": _notify,
     "window": _window,
     "guardrails": _guardrails,
     "convergence": _convergence,

@@ -63,5 +63,11 @@ class Forge(Protocol):
     def apply(self, action: Action) -> Applied:
         """Carries out one action."""
 
+    def note(self, commit: str, topic: str, text: str) -> None:
+        """Keeps a text of at most 140 characters with a commit of the base branch, in place of the topic's former one.
+
+        Snapshots show it with the revisions of that commit.
+        """
+
     def examine(self, rollouts: Iterable[str]) -> Iterator[Finding]:
         """What is right, wrong or unknowable about the repository's set-up for these rollouts. Changes nothing."""

@@ -6,12 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rollout_bot.core.observation import metric_prefix
+from rollout_bot.core.observation import metric_prefix, stuck_after
 from rollout_bot.core.policy import Policy
 from rollout_bot.core.wording import duration
-
-STUCK = timedelta(days=3)
-"""In one stage; where a stage is to last longer than two days, a day more than that."""
 
 RECENT = timedelta(minutes=15)
 SILENT = timedelta(hours=1)
@@ -87,10 +84,9 @@ def _alerts(policy: Policy) -> Iterator[_Alert]:
         f"More requests fail in {stage} than its limit allows, and nothing was rolled back.",
         timedelta(minutes=30),
     )  # fmt: skip
-    stuck = max(STUCK, *(each.duration + timedelta(days=1) for each in policy.stages))
     yield _Alert(
         "Stuck", "warning",
-        f"time() - max({name}_stage_started_at) > {_seconds(stuck)}\n"
+        f"time() - max({name}_stage_started_at) > {_seconds(stuck_after(policy))}\n"
         f"and max({name}_percentage) < {policy.stages[-1].percentage}",
         f"{rollout} does not get on",
         f"It has been in {stage} for {{{{ $value | humanizeDuration }}}}.",

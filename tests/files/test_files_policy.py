@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from rollout_bot.core.policy import AnalysisSettings, Dependency, Fault, Metrics, Policy, Stage
+from rollout_bot.core.routes import Channel, Event, Route, Urgency
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 
@@ -319,6 +320,66 @@ ZERO = "No amount of traffic can prove a rate of 0, and one failure would exceed
 )
 def test_one_fault_one_message(old: str, new: str, message: str) -> None:
     assert complaint(old, new) == f"policy.yaml:{message}"
+
+
+VARIABLE = "${NAME}, the name of an environment variable, and nothing beside it"
+SLACK = "  - {channel: slack, address: '${SLACK_WEBHOOK_URL}'}\n"
+HOOK = "  - {channel: webhook, address: '${HOOK}', secret: '${KEY}', events: [stuck], severity: critical}\n"
+
+
+def test_routes_name_the_variables_that_hold_their_addresses() -> None:
+    policy = read_policy(f"{MINIMAL}notify:\n{SLACK}{HOOK}".encode(), "policy.yaml")
+    assert policy.notify == (
+        Route(Channel.SLACK, "SLACK_WEBHOOK_URL"),
+        Route(Channel.WEBHOOK, "HOOK", "KEY", (Event.STUCK,), Urgency.CRITICAL),
+    )
+
+
+@pytest.mark.parametrize(
+    ("routes", "message"),
+    [
+        (
+            "  - {channel: slack, address: https://hooks.example/s3cr3t}\n",
+            ("notify[0].address: found a text that is not shown here, as it may hold a secret; "
+            "allowed: ${NAME}, the name of an environment variable, and nothing beside it"),
+        ),
+        (
+            "  - {channel: slack, address: 'https://hooks.example/${S3CR3T}'}\n",
+            ("notify[0].address: found a text that is not shown here, as it may hold a secret; "
+            "allowed: ${NAME}, the name of an environment variable, and nothing beside it"),
+        ),
+        (
+            f"{SLACK}{SLACK}",
+            ("notify[1].address: found ${SLACK_WEBHOOK_URL}, the address of route 0; "
+            "allowed: one route for each address; it can take several events"),
+        ),
+        (
+            "  - {channel: webhook, address: '${HOOK}'}\n",
+            "notify[0].secret: found no such key; allowed: ${NAME}: a webhook signs what it sends",
+        ),
+        (
+            "  - {channel: slack, address: '${A}', secret: '${B}'}\n",
+            "notify[0].secret: found a secret for slack; allowed: a secret for a webhook only",
+        ),
+        (
+            "  - {channel: slack, address: '${A}', events: [rolledback]}\n",
+            ("notify[0].events[0]: found 'rolledback'; allowed: advanced, approval_needed, reminder, rolled_back, "
+            "regressed, stuck, cannot_measure, refused, completed, bot_failed. Did you mean rolled_back?"),
+        ),
+        ("  - {channel: pager, address: '${A}'}\n", "notify[0].channel: found 'pager'; allowed: slack, teams, webhook"),
+        (
+            "  - {channel: slack}\n",
+            ("notify[0].address: found no such key; "
+            f"allowed: {VARIABLE}. Add address to notify[0]"),
+        ),
+        ("  slack\n", "notify: found 'slack'; allowed: a list of up to 20 routes"),
+    ],
+)  # fmt: skip
+def test_a_route_that_leads_nowhere_is_named(routes: str, message: str) -> None:
+    with pytest.raises(InvalidFile) as caught:
+        read_policy(f"{MINIMAL}notify:\n{routes}".encode(), "policy.yaml")
+    (problem,) = caught.value.problems
+    assert str(problem).split(": ", 1)[1] == message
 
 
 def test_no_stages() -> None:

@@ -20,7 +20,7 @@ from rollout_bot.core.actions import (
 )
 from rollout_bot.core.finding import Finding
 from rollout_bot.core.repository import Snapshot
-from rollout_bot.forge.github.acting import close_pull, delete_branch, role, set_gate, start_workflow, update_pull
+from rollout_bot.forge.github.acting import close_pull, delete_branch, note, role, set_gate, start_workflow, update_pull
 from rollout_bot.forge.github.asking import Place
 from rollout_bot.forge.github.desk import Desk
 from rollout_bot.forge.github.examination import examine
@@ -101,6 +101,10 @@ class GitHubForge:
     def role(self, person: str) -> str:
         """A person's role in the repository: admin, maintain, write, triage, read or none."""
         return role(self._desk, person)
+
+    def note(self, commit: str, topic: str, text: str) -> None:
+        """As a commit status; a later snapshot of this very object may still show the former one."""
+        note(self._desk, commit, topic, text)
 
     def examine(self, rollouts: Iterable[str]) -> Iterator[Finding]:
         """Token, settings, rules, owners and schedule; see `examination`. Changes nothing."""

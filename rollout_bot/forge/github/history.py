@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout_bot.core.repository import Revision
+from rollout_bot.core.repository import TOLD, Revision
 from rollout_bot.forge.github.reading import Node, People, approving, blob, moment, regular
 
 KEPT = 200
@@ -80,12 +80,24 @@ def _revision(node: Node, base: str, window: Window, people: People) -> Revision
     brought = _brought(node, base)
     if brought is None:
         landing = window.landing(node)
-        return Revision(landing.commit, landing.at, content)
+        return Revision(landing.commit, landing.at, content, notes=notes(node))
     merge = brought["mergeCommit"]
-    commit = str(merge["oid"] if merge["parents"]["totalCount"] > 1 else node["oid"])
+    landed = merge if merge["parents"]["totalCount"] > 1 else node
     author = people.name(brought.get("author"))
     approvers = approving(brought.get("latestOpinionatedReviews"), str(brought["headRefOid"]), author, people)
-    return Revision(commit, moment(brought["mergedAt"]), content, int(brought["number"]), approvers)
+    return Revision(
+        str(landed["oid"]), moment(brought["mergedAt"]), content, int(brought["number"]), approvers, notes(landed)
+    )
+
+
+def notes(commit: Node) -> dict[str, str]:
+    """What was noted on a commit: a note is a status, which GitHub lets anybody with write access set."""
+    found = (commit.get("status") or {}).get("contexts") or ()
+    return {
+        str(each["context"]): str(each.get("description") or "")
+        for each in found
+        if str(each["context"]).startswith(f"{TOLD}/")
+    }
 
 
 def _brought(node: Node, base: str) -> Node | None:

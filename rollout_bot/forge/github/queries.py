@@ -89,15 +89,17 @@ fragment branch on Ref {{
 }}
 """
 
+_NOTES = "status { contexts { context description } }"
+
 _REVISION = f"""
 fragment revisions on CommitHistoryConnection {{
   pageInfo {{ hasNextPage endCursor }}
   nodes {{
-    oid committedDate
+    oid committedDate {_NOTES}
     associatedPullRequests(first: 1) {{ nodes {{
       number baseRefName mergedAt headRefOid
       author {{ {_ACTOR} }}
-      mergeCommit {{ oid parents(first: 2) {{ totalCount }} }}
+      mergeCommit {{ oid parents(first: 2) {{ totalCount }} {_NOTES} }}
       latestOpinionatedReviews(first: 10, writersOnly: true) {{ {_REVIEWS} }}
     }} }}
   }}

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rollout_bot.core.repository import PullRequest, PullState
+from rollout_bot.core.repository import PullRequest, PullState, Revision
 from rollout_bot.forge.git import Git
 from rollout_bot.forge.interface import Conflict, ForgeError, NotFound, Unusable
 from rollout_bot.forge.local.merging import Landing, Merging
 from rollout_bot.forge.local.objects import Objects
 from rollout_bot.forge.local.opening import discover
-from rollout_bot.forge.local.pulls import PullStore, Record
+from rollout_bot.forge.local.pulls import PullStore, Record, damaged, read_json
 from rollout_bot.forge.local.reading import Base, Reader
 from rollout_bot.forge.local.worktrees import WorkTrees
 
@@ -38,6 +38,7 @@ class Desk:
         self._folder = git_dir / "rollout-bot"
         self._store = PullStore(self._folder / "pulls")
         self._merging = Merging(self._objects, self._folder / "merging.json", self._finish_merge)
+        self._noticeboard = self._folder / "notes.json"
         self._file_lock = FileLock(self._folder / "lock")
 
     def pull(self, number: int) -> PullRequest:
@@ -80,6 +81,24 @@ class Desk:
                 f"the branch {self.base_branch} has no commits; commit the first, or name another base branch"
             )
         return heads, tuple(record for record in records if record.base == self.base_branch), self._reader.at(tip)
+
+    def _notes(self) -> dict[str, dict[str, str]]:
+        """By commit and topic. Raises ForgeError where the file is damaged."""
+        found = read_json(self._noticeboard)
+        if found is None:
+            return {}
+        if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+            raise damaged(self._noticeboard, "it holds no notes")
+        return {str(commit): {str(k): str(v) for k, v in each.items()} for commit, each in found.items()}
+
+    def _noted(self, history: Mapping[str, tuple[Revision, ...]]) -> Mapping[str, tuple[Revision, ...]]:
+        notes = self._notes()
+        if not notes:
+            return history
+        return {
+            path: tuple(replace(each, notes=notes.get(each.commit, {})) for each in revisions)
+            for path, revisions in history.items()
+        }
 
     def _tip(self) -> str:
         return self._look()[2].commit

@@ -26,7 +26,7 @@ from rollout_bot.forge.interface import Applied, Conflict, ForgeError, NotMergea
 from rollout_bot.forge.local.desk import Desk, hidden
 from rollout_bot.forge.local.merging import Landing, combine
 from rollout_bot.forge.local.objects import Entry, Signature
-from rollout_bot.forge.local.pulls import Approval, Comment, Record
+from rollout_bot.forge.local.pulls import Approval, Comment, Record, write_json
 from rollout_bot.forge.ownership import examine
 
 
@@ -72,7 +72,7 @@ class LocalForge(Desk):
             base=base.commit,
             actor=self.actor,
             files=base.files,
-            history=self._reader.history(base, records),
+            history=self._noted(self._reader.history(base, records)),
             pulls=tuple(
                 pull
                 for pull in views
@@ -104,6 +104,12 @@ class LocalForge(Desk):
 
     def role(self, person: str) -> None:
         """None for everybody: whoever can write the repository's files can do anything here."""
+
+    def note(self, commit: str, topic: str, text: str) -> None:
+        """In a file beside the pull requests."""
+        with self._lock():
+            known = self._notes()
+            write_json(self._noticeboard, {**known, commit: {**known.get(commit, {}), topic: text}})
 
     def examine(self, rollouts: Iterable[str]) -> Iterator[Finding]:
         """Owners and their rules; what else there is to a repository was checked when it was opened."""
