@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from support.debian import executable, libraries
 from support.guardian import guardian_repository
-from support.pages import Shell, code, shown
+from support.pages import DOCS, Shell, code, shown
 
+from rollout_bot.commands.schema import schema
 from rollout_bot.export.registry import FORMATS
 
 PAGE = "pipeline.md"
@@ -68,3 +71,11 @@ def test_the_python_reader(shell: Shell) -> None:
     (reader,) = (each for each in code(PAGE, "python") if "read_state" in each)
     done = shell.run(f"python - <<'END'\n{reader}\nEND")
     assert (done.stdout, done.stderr) == ("quarter 25 2\n", "")
+
+
+def test_the_contract_promises_every_field_that_the_schema_requires() -> None:
+    promised = (DOCS / PAGE).read_text("utf-8").split("the fields that are required stay", 1)[1].split(";", 1)[0]
+    required = json.loads(schema("state"))["required"]
+    # The list may only grow: readers rely on each of them.
+    assert required == ["schema_version", "rollout", "stage", "percentage", "attempt", "generation", "change"]
+    assert re.findall(r"`(\w+)`", promised) == required

@@ -32,10 +32,12 @@ def test_the_example_runs_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_policy_fits_what_init_writes() -> None:
-    (shown,) = code(PAGE, "yaml")
-    whole = re.sub(r"(?ms)^metrics:.*?(?=^# From the first)", shown + "\n", policy_template("guardian"))
-    settings = read_policy(whole.encode(), "policy.yaml").metrics.settings
-    assert settings["total"] == 'guardian_enforcement_total{cohort="enforced"}'
+    metrics, convergence = code(PAGE, "yaml")
+    whole = re.sub(r"(?ms)^metrics:.*?(?=^# From the first)", metrics + "\n", policy_template("guardian")) + convergence
+    policy = read_policy(whole.encode(), "policy.yaml")
+    assert policy.metrics.settings["total"] == 'guardian_enforcement_total{cohort="enforced"}'
+    assert policy.convergence is not None
+    assert policy.convergence.observed_percentage == "avg(guardian_enforcement_percentage)"
 
 
 def test_the_published_places_are_right() -> None:
