@@ -8,7 +8,7 @@ from pathlib import Path
 from rollout_bot.core.state import State
 from rollout_bot.files import state as state_file
 from rollout_bot.files.document import MAX_BYTES
-from rollout_bot.files.problems import NotThere
+from rollout_bot.files.problems import InvalidFile, NotThere, Problem
 
 
 def read_state(path: str | os.PathLike[str]) -> State:
@@ -22,7 +22,13 @@ def read_state(path: str | os.PathLike[str]) -> State:
 
 def parse_state(content: bytes, path: str | os.PathLike[str]) -> State:
     """The state in the bytes of a file, whose path is for messages. Raises InvalidFile."""
-    return state_file.read_state(content, os.fspath(path))
+    file = os.fspath(path)
+    try:
+        return state_file.read_state(content, file)
+    except ModuleNotFoundError:
+        # A service may do without jsonschema, which finds the words for what is wrong, not whether anything is.
+        allowed, hint = "a state by the schema of state.yaml", "With jsonschema installed this would say what is wrong"
+        raise InvalidFile((Problem(file, 1, 1, "", "something else", allowed, hint),)) from None
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

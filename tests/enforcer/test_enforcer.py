@@ -214,15 +214,28 @@ def test_one_thread_looks_and_the_others_go_on(deployed: Deployed) -> None:
 
 
 def test_a_service_needs_no_more_than_yaml(deployed: Deployed, tmp_path: Path) -> None:
-    """Installed with `pip install --no-deps rollout-bot pyyaml`, say: nothing else is on the path."""
+    """Installed with `pip install --no-deps`, say: nothing else is on the path."""
     site = tmp_path / "site"
     site.mkdir()
     for package in (rollout_bot, yaml):
         source = Path(str(package.__file__)).parent
         (site / source.name).symlink_to(source)
-    code = (
-        f"import sys; sys.path.insert(0, {str(site)!r}); from rollout_bot import Enforcer, read_state; "
-        f"print(read_state({str(deployed.path)!r}).percentage, Enforcer.from_file({str(deployed.path)!r}).percentage)"
-    )
+    code = f"""
+import pathlib, sys
+sys.path.insert(0, {str(site)!r})
+from rollout_bot import Enforcer, InvalidFile, read_state
+path = pathlib.Path({str(deployed.path)!r})
+enforcer = Enforcer.from_file(path, check_every=0)
+print(read_state(path).percentage, enforcer.percentage)
+path.write_text("percentage: 25")
+print(enforcer.percentage)
+try:
+    read_state(path)
+except InvalidFile as error:
+    print(error)
+"""
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
-    assert (run.stdout, run.stderr) == ("10 10\n", "")
+    told = f"{deployed.path}:1:1: found something else; allowed: a state by the schema of state.yaml. "
+    told += "With jsonschema installed this would say what is wrong"
+    assert run.stdout == f"10 10\n10\n{told}\n"
+    assert run.stderr == f"{told}; guardian stays at 10 %\n"
