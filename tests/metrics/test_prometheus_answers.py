@@ -61,6 +61,13 @@ def test_a_good_answer_is_counted() -> None:
     assert measure(GOOD, failed) == Measurement((sample(0, 10), sample(1, 20, 2)))
 
 
+def test_a_remark_on_style_is_no_warning() -> None:
+    remark = 'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "r" (1:6)'
+    assert measure({**GOOD, "warnings": [remark]}) == Measurement((sample(0, 10), sample(1, 20)))
+    partial = measure({**GOOD, "warnings": [remark, "store a: gone"]})
+    assert partial == Unmeasured("the server warns that the result may be partial: store a: gone")
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [

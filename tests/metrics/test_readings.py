@@ -56,6 +56,14 @@ def test_a_source_that_knows_no_readings_says_so() -> None:
     assert fault.allowed == "no query: this metrics source measures counts only"
 
 
+def test_a_source_that_reads_values_and_checks_no_query_takes_them_all() -> None:
+    class Reader(CountsOnly):
+        def readings(self, queries: Mapping[str, str], window: Window) -> Mapping[str, Readings | Unmeasured]:
+            return dict.fromkeys(queries, Readings(()))
+
+    assert list(Reader.reading_faults("x", {})) == []
+
+
 def prometheus(results: Mapping[str, list[dict[str, Any]]], steps: float = 2.1) -> Mapping[str, Readings | Unmeasured]:
     """The readings of each query, where the server answers it with these series."""
 
@@ -179,7 +187,7 @@ def test_a_header_of_a_recording_names_each_column_once(tmp_path: Path, more: st
 
 
 def test_gauges_of_an_openmetrics_file_are_read_at_the_ends_of_intervals(tmp_path: Path) -> None:
-    gauges = [(0.5, "1"), (0.9, "2"), (2.5, "NaN"), (2.9, "4"), (3, "NaN"), (4, "5")]
+    gauges = [(-1, "0"), (0.5, "1"), (0.9, "2"), (2.5, "NaN"), (2.9, "4"), (3, "NaN"), (4, "5")]
     lines = [f"g {value} {at(steps).timestamp()}" for steps, value in gauges]
     many = [f'h{{pod="{pod}"}} 1 {at(1).timestamp()}' for pod in "ab"]
     text = "\n".join(["# TYPE g gauge", *lines, "# TYPE h gauge", *many, "# EOF", ""])
