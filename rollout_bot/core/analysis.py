@@ -126,13 +126,19 @@ def _total(times: Timeline, after: datetime) -> Rate:
 
 
 def _regressing_since(course: Course, samples: Sequence[Sample]) -> datetime | None:
-    """Start of the stretch that speaks most for the regression found: after its CUSUM (Page, 1954) was last at 0."""
-    start: datetime | None = None
-    evidence = 0.0
-    for sample in samples:
-        evidence += course.suspicion(sample)
-        if evidence <= 0:
-            evidence, start = 0.0, None
+    """Start of the stretch that speaks most for a regression: since its CUSUM (Page, 1954) was last at 0."""
+    suspicions = [course.suspicion(sample) for sample in samples]
+    stretches = [_stretch(samples, evidence) for evidence in zip(*suspicions, strict=True)]
+    return max(stretches, key=lambda each: each[0])[1] if stretches else None
+
+
+def _stretch(samples: Sequence[Sample], evidence: Sequence[float]) -> tuple[float, datetime | None]:
+    """The CUSUM at the end, and since when it has been above 0."""
+    total, start = 0.0, None
+    for sample, nats in zip(samples, evidence, strict=True):
+        total += nats
+        if total <= 0:
+            total, start = 0.0, None
         elif start is None:
             start = sample.start
-    return start
+    return total, start

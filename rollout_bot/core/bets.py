@@ -122,10 +122,14 @@ class Mixture:
     """
 
     def __init__(self, effects: Effects, *, per_day: float, cap: float) -> None:
-        """`per_day` intervals make a day; capital beyond `cap` is forfeit, so that old news cannot hide new ones."""
+        """`per_day` intervals make a day. What one effect size has won beyond `cap` is forfeit.
+
+        Old news can so not hide new ones. A cap on the sum of all would have to weigh the sizes against each other,
+        and then a stage with more failures could come out better (docs/decisions/0022).
+        """
         self._effects = effects
         self._per_day = per_day
-        self._cap = cap
+        self.cap = cap
         self.restart()
 
     def restart(self) -> None:
@@ -134,25 +138,16 @@ class Mixture:
         self._capitals = [0.0] * len(self._effects.weights)
         self.capital = 0.0
 
-    @property
-    def favourite(self) -> int:
-        """Index of the effect size that has won most."""
-        return max(range(len(self._capitals)), key=self._capitals.__getitem__)
-
     def play(self, log_factors: Sequence[float], times: int = 1) -> None:
         """One interval: place the next share of the stake, then multiply by each size's factor, `times` over."""
         stake = self._share()
-        # Beyond the bound all sizes give way by as much: the cap is reached anyway, their proportions stay.
-        beyond = max(0.0, times * max(log_factors) - _STEEPEST)
         self._age += 1
         placed = zip(self._capitals, self._effects.weights, log_factors, strict=True)
         self._capitals = [
-            (capital + stake * weight) * math.exp(times * log_factor - beyond) for capital, weight, log_factor in placed
+            min(self.cap, (capital + stake * weight) * math.exp(min(_STEEPEST, times * log_factor)))
+            for capital, weight, log_factor in placed
         ]
-        self.capital = total = sum(self._capitals)
-        if total > self._cap:
-            self._capitals = [capital * (self._cap / total) for capital in self._capitals]
-            self.capital = sum(self._capitals)
+        self.capital = sum(self._capitals)
 
     def _share(self) -> float:
         """The part of the stake placed now. The later parts fall with time squared and add up to 1 − `at_once`."""

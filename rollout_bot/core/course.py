@@ -175,10 +175,10 @@ class Course:
         elif self.healthy_since is None:
             self.healthy_since = sample.end
 
-    def suspicion(self, sample: Sample) -> float:
-        """By how much one interval speaks for the size of regression that has won most so far (nats)."""
+    def suspicion(self, sample: Sample) -> list[float]:
+        """By how much one interval speaks for a regression (nats), for each size that is looked for."""
         if isinstance(self.rule, Threshold):
-            return sample.enforced.failed - self.limit * sample.enforced.total
+            return [sample.enforced.failed - self.limit * sample.enforced.total]
         return self.rule.suspicion(sample, self._comparable(sample))
 
     def forecast(self) -> Forecast | None:

@@ -31,12 +31,14 @@ _UNDER_SHARE = 0.6
 _LIKELY = 0.85
 """The part that the likelier of the two has, where it is known how the service is."""
 
-
 _TELLING = 5.0
 """Failures that there would have been at the limit: with fewer, what was seen before tells no rate."""
 
 _LEAST, _MOST = 0.02, 0.9
 """Rates, as shares of the limit, that a bet on the usual one may expect."""
+
+_HELD = 2.0
+"""Bars that the stake on one effect size can hold as proof of health: enough to be steady, soon lost when it turns."""
 
 
 class Beside(NamedTuple):
@@ -83,8 +85,9 @@ class Sequential:
         self._bars = bars = _bar(settings.confidence), _bar(settings.promote_confidence)
         per_day = timedelta(days=1) / interval
         self.over = self.worse = Mixture(self._over_effects, per_day=per_day, cap=1e6 * bars[0])
-        self.under = Mixture(self._under_effects, per_day=per_day, cap=10 * bars[1])
-        self.close = Mixture(self._close_effects, per_day=per_day, cap=10 * bars[1])
+        held = _HELD * bars[1]
+        self.under = Mixture(self._under_effects, per_day=per_day, cap=held)
+        self.close = Mixture(self._close_effects, per_day=per_day, cap=held / (1 - self._under_share))
         self.above, self.beyond = Recent(len(OVER.ratios)), Recent(len(OVER.ratios))
 
     def copy(self) -> Self:
@@ -99,6 +102,8 @@ class Sequential:
         """From now on there should be a baseline."""
         if not self.compared:
             self.compared, self._alone = True, False
+            # From here on it is only a part of the proof.
+            self.under.cap /= self._under_share
             # What was won against the limit so far stays won.
             self.worse = copy.copy(self.over)
 
@@ -216,10 +221,10 @@ class Sequential:
         close = increase - usual * math.log1p(increase / usual)
         self._under_share = _LIKELY if under > close else 1 - _LIKELY
 
-    def suspicion(self, sample: Sample, baseline: Counts | None) -> float:
-        """By how much one interval speaks for the size of regression that has won most so far (nats)."""
+    def suspicion(self, sample: Sample, baseline: Counts | None) -> list[float]:
+        """By how much one interval speaks for each size of regression (nats)."""
         factors = self.factors(sample.enforced, baseline)
-        return (factors.beside.worse if factors.beside else factors.over)[self.worse.favourite]
+        return factors.beside.worse if factors.beside else factors.over
 
     def gap(self) -> None:
         """Nobody saw what happened: suspicion lasts, proof of health starts again."""

@@ -134,7 +134,7 @@ def test_the_capitals_are_those_of_the_plain_formula(stage: list[tuple[int, floa
     if all(plain(data[: n + 1], limit, OVER.ratios, OVER.weights, 0.6) < 1e8 for n in range(len(data))):
         assert verdict.regression.capital == pytest.approx(over, rel=1e-6)
     assert verdict.health.capital <= under * (1 + 1e-6)
-    if all(plain(data[: n + 1], limit, UNDER.ratios, UNDER.weights, 0.8) < 200 for n in range(len(data))):
+    if all(plain(data[: n + 1], limit, UNDER.ratios, UNDER.weights, 0.8) < 40 for n in range(len(data))):
         assert verdict.health.capital == pytest.approx(under, rel=1e-6)
 
 

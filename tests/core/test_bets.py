@@ -198,7 +198,7 @@ def test_nothing_overflows(n: float, share: float, limit: float, excess: float) 
         for _ in range(3):
             mixture.play(against_limit(effects.ratios, limit, n, share * n, excess))
         assert math.isfinite(mixture.capital)
-        assert 0 <= mixture.capital <= 1e8 * (1 + 1e-9)
+        assert 0 <= mixture.capital <= 1e8 * len(effects.ratios) * (1 + 1e-9)
 
 
 @given(data=intervals, at=st.integers(0, 29), more=st.integers(1, 5))
@@ -230,12 +230,19 @@ def test_order_does_not_matter_to_a_bet_placed_at_once(data: list[tuple[int, flo
     assert played(at_once, mixed).capital == pytest.approx(played(at_once, mild).capital, rel=1e-9)
 
 
-def test_a_cap_keeps_the_proportions() -> None:
-    data = [(500.0, 12.0, 0.0)] * 2
-    free, capped = played(OVER, data), played(OVER, data, cap=2.0)
-    assert free.capital > 2
-    assert capped.capital == pytest.approx(2)
-    assert capped.favourite == free.favourite
+def test_each_effect_size_has_a_cap_of_its_own() -> None:
+    good = [(500.0, 1.0, 0.0)]
+    capped = played(UNDER, good * 40, cap=3.0)
+    assert capped.capital == pytest.approx(sum(min(3.0, played(one, good * 40).capital) for one in single(UNDER)))
+    # At its cap it holds what it has won, no more: one bad interval later it has less.
+    capped.play(against_limit(UNDER.ratios, LIMIT, 500.0, 5.0, 0.0))
+    assert capped.capital < 3
+
+
+def single(effects: Effects) -> list[Effects]:
+    """The same as one bet for each size, with its share of the stake."""
+    pairs = zip(effects.ratios, effects.weights, strict=True)
+    return [Effects((ratio,), (weight,), effects.at_once) for ratio, weight in pairs]
 
 
 def test_after_a_restart_it_is_as_new() -> None:
@@ -259,8 +266,3 @@ def test_half_of_a_stake_may_expect_what_is_usual(ratio: float) -> None:
     assert usual.ratios == (ratio, *UNDER.ratios)
     assert sum(usual.weights) == pytest.approx(1)
     assert usual.weights[0] == 0.5
-
-
-def test_the_favourite_is_the_size_that_fits() -> None:
-    assert OVER.ratios[played(OVER, [(500.0, 5.0, 0.0)] * 20).favourite] == 2.0
-    assert OVER.ratios[played(OVER, [(500.0, 150.0, 0.0)] * 2, cap=1e8).favourite] == 60.0
