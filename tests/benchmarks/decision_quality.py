@@ -44,7 +44,7 @@ def main() -> int:
     results = {cell: found[cell] for cell in cells()}
     reached = list(goals(results, speed))
     options.output.mkdir(parents=True, exist_ok=True)
-    draw(results, options.output / "images" / "decision-quality.svg")
+    draw(results, options.output / "images" / "decision-quality.png")
     text = document(results, reached, seed=options.seed, scale=options.scale)
     (options.output / "decision-quality.md").write_text(text, encoding="utf-8")
     for each in reached:

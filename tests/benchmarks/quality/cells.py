@@ -101,8 +101,8 @@ class Cell:
     def rollouts(self) -> int:
         """How many are simulated."""
         if not self.good:
-            return 600 if self.bound < 20 else 200
-        return 500 if self.base <= self.limit / 5 and not self.noisy else 1500
+            return 400 if self.bound < 20 else 150
+        return 300 if self.base <= self.limit / 5 and not self.noisy else 1000
 
     @property
     def text(self) -> str:
@@ -165,7 +165,7 @@ def _shared() -> list[Cell]:
     return [
         *(Cell(traffic, 0.005, 0.0005, share=0.5) for traffic in (20, 2_000)),
         Cell(20, 0.005, 0.005, share=0.5),
-        Cell(2_000, 0.002, 0.002, share=0.5),
+        *(Cell(2_000, 0.002, 0.002, share=share) for share in (0.1, 0.5)),
         Cell(200_000, 0.002, 0.002, share=0.5),
         *(Cell(2_000, 0.005, 0.005, share=share) for share in (0.1, 0.9)),
         *(Cell(2_000, 0.005, 0.010, share=share) for share in (0.1, 0.5, 0.9)),
@@ -192,6 +192,8 @@ def _bad() -> list[Cell]:
     late = [
         Cell(2_000, 0.005, 0.001, 0.005, starts=22.5),
         Cell(2_000, 0.005, 0.001, 0.010, starts=22.5),
+        Cell(2_000, 0.005, 0.0025, 0.0035, starts=22.5),
+        Cell(2_000, 0.005, 0.0025, 0.005, starts=22.5),
         Cell(2_000, 0.002, 0.001, 0.005, starts=22.5),
         Cell(20, 0.005, 0.001, 0.050, starts=22.5),
         Cell(200_000, 0.005, 0.001, 0.005, starts=22.5),
@@ -225,5 +227,6 @@ def _worse_than_baseline() -> list[Cell]:
         Cell(2_000, 0.005, 0.010, 0.01, starts=20, share=0.5),
         Cell(2_000, 0.005, 0.001, 0.01, starts=20, share=0.5, clump=3),
         Cell(2_000, 0.005, 0.001, 0.01, starts=20, share=0.5, incidents=1),
-        Cell(2_000, 0.005, 0.001, 0.01, starts=22.5, share=0.5),
+        *(Cell(2_000, 0.005, 0.001, 0.01, starts=22.5, share=share) for share in (0.1, 0.5)),
+        Cell(2_000, 0.005, 0.001, 0.005, starts=22.5, share=0.1),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from .cells import Cell, percent
@@ -41,16 +41,18 @@ def goals(results: Results, microseconds: float) -> Iterator[Goal]:
     followed = {cell: figures for cell, figures in bad.items() if figures.delay.value > 0 and cell.bound < math.inf}
     yield _ratio("delay ÷ bound, worst quiet cell, rate at least twice the limit", 2.5, followed, _clear)
     yield _ratio("delay ÷ bound, worst quiet cell of all", 6, followed, lambda cell: not cell.noisy)
-    yield _ratio("delay ÷ bound, worst noisy cell", 4, followed, lambda cell: cell.noisy)
-    late = Cell(2_000, 0.005, 0.001, 0.014, starts=20)
-    yield _mean(
-        "1 point over the limit of 0.5 % from hour 20, 2,000/h: intervals to the rollback", 2.5, ours[late].delay
-    )
+    yield _ratio("delay ÷ bound, worst noisy cell, rate at least twice the limit", 4, followed, _clear_through_noise)
+    late = "+1 point at 2,000/h, limit 0.5 %, from hour 20: intervals to the rollback"
+    step = Cell(2_000, 0.005, 0.001, 0.01, starts=20)
+    yield _mean(f"{late}, 10 % enforced, with baseline", 2.5, ours[replace(step, share=0.1)].delay)
+    yield _mean(f"{late}, without baseline (the bound is {step.bound:.1f})", 2.5, ours[step].delay)
     total = Cell(20, 0.005, 0.001, 0.5, starts=0)
     yield _mean("+50 points at 20/h, limit 0.5 %: failed requests before the rollback", 4, ours[total].excess)
     yield _hours("hours to healthy, 2,000/h, 0.05 % against 0.5 %", 0.75, ours[Cell(2_000, 0.005, 0.0005)])
-    beside = ours[Cell(2_000, 0.002, 0.002, share=0.5)]
-    yield _hours("hours to healthy, 2,000/h, 0.2 % against 0.2 %, half enforced, with baseline", 8, beside)
+    beside = Cell(2_000, 0.002, 0.002, share=0.1)
+    healthy = "hours to healthy, 2,000/h, 0.2 % against 0.2 %"
+    yield _hours(f"{healthy}, 10 % enforced, with baseline", 8, ours[beside])
+    yield _hours(f"{healthy}, half enforced, with baseline", 8, ours[replace(beside, share=0.5)])
     yield Goal("time of one decision, an interval", "30 µs", 30, microseconds, f"{microseconds:.0f} µs")
 
 
@@ -66,6 +68,10 @@ def at_least(share: Share) -> str:
 
 def _clear(cell: Cell) -> bool:
     return not cell.noisy and cell.rate >= 2 * cell.within
+
+
+def _clear_through_noise(cell: Cell) -> bool:
+    return cell.noisy and cell.rate >= 2 * cell.within
 
 
 def _share(what: str, limit: float, shares: Mapping[Cell, Share]) -> Goal:

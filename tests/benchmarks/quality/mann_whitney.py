@@ -10,6 +10,8 @@ from .world import Table
 _Z98 = 2.326348
 """Both sides of a 98 % confidence interval."""
 _FRACTION = 0.25
+_BEYOND = 1e-9
+"""Above, not at: less than any two rates differ by. It matters where the estimate is 0, as so many minutes are."""
 _CHUNK = 250
 """Pairs at once: 3,600 differences each."""
 
@@ -32,7 +34,7 @@ def _shifted_up(canary: Table, baseline: Table) -> NDArray[np.bool_]:
     if len(rows):
         differences = (canary[rows, :, None] - baseline[rows, None, :]).reshape(len(rows), -1)
         estimate = np.abs(np.nanmedian(differences, axis=1))
-        high[rows] = significant(canary[rows] - _FRACTION * estimate[:, None], baseline[rows])
+        high[rows] = significant(canary[rows] - _FRACTION * estimate[:, None] - _BEYOND, baseline[rows])
     return high
 
 

@@ -23,7 +23,7 @@ reproducible, except the time of one decision. Rollouts are simulated, {rollouts
 bot's own rule ([analysis.md](analysis.md)) and those that people use today see the same ones, and look every 15
 minutes.
 
-![Every cell as a dot: good rollouts rolled back, bad ones advanced, and delays](images/decision-quality.svg)
+![Every cell as a dot: good rollouts rolled back, bad ones advanced, and delays](images/decision-quality.png)
 
 ## The goals
 
