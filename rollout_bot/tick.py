@@ -10,6 +10,7 @@ from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate, Start
 from rollout_bot.core.decision import Decision, DecisionAction, Proposal, Request
 from rollout_bot.core.gate import UNTOUCHED, Base, worst
 from rollout_bot.core.gate import judge as judge_gate
+from rollout_bot.core.links import NOWHERE, Links
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState, Snapshot, branch_name, state_path
@@ -31,8 +32,11 @@ MEASURING_AT_ONCE = 8
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True, slots=True)
 class _Texts:
     """The texts that a plan needs, from the folders that know their formats."""
+
+    links: Links
 
     def state(self, state: State) -> str:
         return write_state(state)
@@ -41,13 +45,10 @@ class _Texts:
         return write_approval(approval)
 
     def pull(self, situation: Situation, decision: Decision) -> PullText:
-        return pull_text(situation, decision)
+        return pull_text(situation, decision, self.links)
 
     def commit(self, proposal: Proposal) -> str:
         return commit_message(proposal)
-
-
-TEXTS = _Texts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Tick:
     only: frozenset[str] | None = None
     dry_run: bool = False
     progress: Progress = lambda _done, _all: None
+    links: Links = NOWHERE
 
     def run(self, request: Request | None = None) -> TickRecord:
         """Looks, decides and acts. Raises ForgeError if the forge cannot be read at all.
@@ -163,7 +165,7 @@ class Tick:
             return record, False
         own = look.own(record.rollout)
         judged = [Judged(pull, look.gates[pull.number], *head_of(pull, record.rollout)) for pull in own]
-        actions = plan(look.snapshot, situation, decision, judged, TEXTS).actions
+        actions = plan(look.snapshot, situation, decision, judged, _Texts(self.links)).actions
         record = replace(record, pull=_next_pull(own, situation))
         if self.dry_run:
             return replace(record, steps=tuple(Step(action) for action in actions)), False

@@ -16,7 +16,7 @@ from rollout_bot.commands.common import (
     now_of,
 )
 from rollout_bot.commands.tick import exit_code, follow_up, show
-from rollout_bot.commands.where import add_forge, open_forge, person
+from rollout_bot.commands.where import add_forge, links_of, open_forge, person
 from rollout_bot.core.state import ChangeKind
 
 _ADVANCE = """\
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace, kind: ChangeKind) -> int:
     request = Request(kind, person(options), options.reason, getattr(options, "to", None))
     only = frozenset((options.rollout,))
     forge = open_forge(options, now)
-    record = Tick(forge, evaluator(options, now), only, options.dry_run).run(request)
+    record = Tick(forge, evaluator(options, now), only, options.dry_run, links=links_of(options)).run(request)
     show(record, options)
     follow_up(record, forge, options)
     return exit_code(record)

@@ -26,7 +26,14 @@ from rollout_bot.commands.common import (
     terminal_width,
 )
 from rollout_bot.commands.exits import BUG, DONE, FAILED, INVALID, UsageError
-from rollout_bot.commands.where import add_forge, hosted, open_forge, print_report, report_to_runner
+from rollout_bot.commands.where import (
+    add_forge,
+    hosted,
+    links_of,
+    open_forge,
+    print_report,
+    report_to_runner,
+)
 from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
@@ -119,7 +126,7 @@ def _once(options: argparse.Namespace) -> int:
     only = frozenset(options.rollouts) or None
     forge = open_forge(options, now)
     with _progress() as progress:
-        record = Tick(forge, evaluator(options, now), only, options.dry_run, progress).run()
+        record = Tick(forge, evaluator(options, now), only, options.dry_run, progress, links_of(options)).run()
     show(record, options)
     follow_up(record, forge, options)
     return exit_code(record)

@@ -23,3 +23,7 @@ class Links:
 
     def _of(self, rest: str) -> str | None:
         return None if self.repository is None else f"{self.repository}/{rest}"
+
+
+NOWHERE = Links()
+"""Where there is no website."""

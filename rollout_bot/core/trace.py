@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rollout_bot.core.bounds import wilson
-from rollout_bot.core.samples import Gap, Measurement, Sample, Unmeasured
+from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Unmeasured
 from rollout_bot.core.timeline import timeline
 from rollout_bot.core.verdict import Rate
 
@@ -51,37 +51,43 @@ def trace(
     times = timeline(measurement, since=since, now=now, interval=interval)
     if isinstance(times, Unmeasured):
         return ()
-    return tuple(_bounded(_joined(times.stage, most), noise))
+    return tuple(_bounded(joined(tuple(map(_point, times.stage)), most), noise))
 
 
-def _joined(entries: Sequence[Sample | Gap], most: int) -> Iterator[Point]:
-    size = -(-len(entries) // most) or 1
+def joined(points: Sequence[Point], most: int) -> tuple[Point, ...]:
+    """The same in at most `most` points, each with the bounds of its end."""
+    size = -(-len(points) // most) or 1
     # The newest point is always whole: it is the one that is looked at.
-    first = len(entries) % size or size
-    bounds = [0, *range(first, len(entries) + 1, size)]
-    for begin, end in itertools.pairwise(bounds):
-        yield _point(entries[begin:end])
+    edges = [0, *range(len(points) % size or size, len(points) + 1, size)] if points else []
+    return tuple(_one(points[begin:end]) for begin, end in itertools.pairwise(edges))
 
 
-def _point(entries: Sequence[Sample | Gap]) -> Point:
-    samples = [entry for entry in entries if isinstance(entry, Sample)]
-    start, end = entries[0].start, entries[-1].end
-    if not samples:
-        return Point(start, end, None)
-    baselines = [each.baseline for each in samples if each.baseline is not None]
-    return Point(
-        start,
-        end,
-        Rate(sum(each.enforced.total for each in samples), sum(each.enforced.failed for each in samples)),
-        Rate(sum(each.total for each in baselines), sum(each.failed for each in baselines)) if baselines else None,
-    )
+def _one(points: Sequence[Point]) -> Point:
+    here, baseline = _sum(each.here for each in points), _sum(each.baseline for each in points)
+    return replace(points[-1], start=points[0].start, here=here, baseline=baseline)
 
 
-def _bounded(points: Iterator[Point], noise: float) -> Iterator[Point]:
+def _sum(rates: Iterable[Rate | None]) -> Rate | None:
+    known = [each for each in rates if each is not None]
+    if not known:
+        return None
+    return Rate(sum(each.requests for each in known), sum(each.failures for each in known))
+
+
+def _point(entry: Sample | Gap) -> Point:
+    if isinstance(entry, Gap):
+        return Point(entry.start, entry.end, None)
+    return Point(entry.start, entry.end, _rate(entry.enforced), _rate(entry.baseline) if entry.baseline else None)
+
+
+def _rate(counts: Counts) -> Rate:
+    return Rate(counts.total, counts.failed)
+
+
+def _bounded(points: Iterable[Point], noise: float) -> Iterator[Point]:
     requests = failures = 0.0
     for point in points:
         if point.here is not None:
             requests, failures = requests + point.here.requests, failures + point.here.failures
-        bounds = wilson(Rate(requests, failures), noise)
-        lower, upper = bounds or (None, None)
-        yield Point(point.start, point.end, point.here, point.baseline, lower, upper)
+        lower, upper = wilson(Rate(requests, failures), noise) or (None, None)
+        yield replace(point, lower=lower, upper=upper)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from rollout_bot.core.wording import one_line
 
@@ -12,6 +13,7 @@ _AT_START = re.compile(r"^(\d*)([-+=]|[.)](?=\s|$))")
 _SKIP = re.compile(r"\[\s*(skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\s*\]", re.IGNORECASE)
 _SKIP_TRAILER = re.compile(r"skip-checks\s*:", re.IGNORECASE)
 _ADDRESS = re.compile(r"(https?|ftp|mailto|xmpp|www)([:.])", re.IGNORECASE)
+_IN_ADDRESS = "%!#$&'*+,/:;=?@[]~"
 _ZERO_WIDTH = "\u200b"
 
 
@@ -34,6 +36,11 @@ def code(text: str) -> str:
     fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
     padding = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def link(words: str, address: str) -> str:
+    """A link with these words; the address cannot end it early."""
+    return f"[{escape(words)}](<{quote(address, safe=_IN_ADDRESS)}>)"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

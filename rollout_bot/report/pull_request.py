@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
-from rollout_bot.core.conditions import Gate, GateName
+from rollout_bot.core.conditions import GateName
 from rollout_bot.core.decision import Decision, Proposal
+from rollout_bot.core.impact import impact
+from rollout_bot.core.links import NOWHERE, Links
 from rollout_bot.core.plan import PullText
 from rollout_bot.core.policy import OFF, Stage
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, ChangeKind, State
 from rollout_bot.core.verdict import Comparison, Outcome, Verdict
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
-from rollout_bot.report.markdown import code, escape, plain, table
+from rollout_bot.report.gate_table import gate_parts
+from rollout_bot.report.markdown import code, escape, link, plain, table
+from rollout_bot.report.mermaid import MOST, rate_chart
 from rollout_bot.report.sentences import evidence_sentences
 from rollout_bot.report.watched import watch_parts
 
-_SIGNS = {True: "✅", False: "⏳"}
+_GRAPHS = "Prometheus"
+"""The word of a policy's link that leads to a server on which its queries can be drawn."""
 
 
-def pull_text(situation: Situation, decision: Decision) -> PullText:
+def pull_text(situation: Situation, decision: Decision, links: Links = NOWHERE) -> PullText:
     """Title and body for the decision's proposal. Everything from outside is escaped."""
     proposal = decision.proposal
     if proposal is None:
         raise ValueError("a decision without a proposal has no pull request")
     facts = _facts(situation, decision, proposal)
-    body = "\n\n".join(part for part in (*_body(situation, decision, proposal), facts) if part)
+    body = "\n\n".join(part for part in (*_body(situation, decision, proposal, links), facts) if part)
     return PullText(plain(_title(situation, proposal)), body + "\n", facts)
 
 
@@ -54,20 +60,25 @@ def _title(situation: Situation, proposal: Proposal) -> str:
             return f"{after.rollout}: {kind.value} at {here}"
 
 
-def _body(situation: Situation, decision: Decision, proposal: Proposal) -> Iterator[str]:
+def _body(situation: Situation, decision: Decision, proposal: Proposal, links: Links) -> Iterator[str]:
     kind = proposal.state.change.kind
     yield f"**{_headline(situation, proposal)}**"
     if kind in (ChangeKind.HOLD, ChangeKind.RESUME):
         yield _pause(situation, kind)
+        yield _further(situation, links)
         return
     if situation.stage != OFF:
         yield _evidence(situation.verdict, skip=kind is ChangeKind.ADVANCE and not _asked(situation, proposal))
     yield from watch_parts(situation)
     if kind is ChangeKind.ADVANCE:
         yield from _advance(situation, decision, proposal)
+        yield rate_chart(situation.trace, situation.verdict.limit)
     else:
+        # Of a stage that lasted for days, the end is what tells.
+        yield rate_chart(situation.trace[-MOST:], situation.verdict.limit)
         yield _after_rollback(situation, proposal.state)
     yield _queries(situation)
+    yield _further(situation, links)
 
 
 def _asked(situation: Situation, proposal: Proposal) -> bool:
@@ -85,7 +96,8 @@ def _headline(situation: Situation, proposal: Proposal) -> str:
         return f"{escape(change.by)} asks to {kind} {what}: {escape(change.reason)}"
     if change.kind is ChangeKind.ROLL_BACK and verdict.outcome is Outcome.REGRESSED:
         since = f" since {moment(verdict.regressing_since)}" if verdict.regressing_since else ""
-        return f"{here} has regressed{since}{_impact(verdict)}"
+        down = f"{escape(proposal.state.stage)} ({proposal.state.percentage} %)"
+        return f"{here} has regressed{since}{_cost(situation)}; it goes back to {down}"
     if change.kind is ChangeKind.ROLL_BACK and situation.alarms:
         return f"{here} breaks {escape(situation.alarms[0])}"
     if stage == OFF:
@@ -93,9 +105,9 @@ def _headline(situation: Situation, proposal: Proposal) -> str:
     return f"{here} is {verdict.outcome}: {escape(verdict.reasons[0])}"
 
 
-def _impact(verdict: Verdict) -> str:
-    excess = verdict.stage.failures - verdict.limit * verdict.stage.requests
-    return f": {amount(round(excess), 'failed request')} more than the limit allows" if excess >= 1 else ""
+def _cost(situation: Situation) -> str:
+    found = impact(situation)
+    return f": {amount(round(found.excess), 'failed request')} more {found.yardstick}" if found.excess >= 1 else ""
 
 
 def _pause(situation: Situation, kind: ChangeKind) -> str:
@@ -146,16 +158,12 @@ def _of(failures: float, requests: float) -> str:
 def _advance(situation: Situation, decision: Decision, proposal: Proposal) -> Iterator[str]:
     to = situation.policy.stage(proposal.state.stage)
     override = proposal.approval.override if proposal.approval else None
-    yield table(("gate", "", "why"), [_gate_row(gate) for gate in decision.gates])
+    yield from gate_parts(situation, decision.gates)
     if override is not None:
         gates = ", ".join(escape(gate) for gate in override.gates)
         yield f"⚠️ **Whoever approves this passes over: {gates}.** Approval and reason stay on record."
     if to is not None:
         yield _consequences(situation, to, proposal.approval)
-
-
-def _gate_row(gate: Gate) -> tuple[str, str, str]:
-    return gate.name.value, _SIGNS[gate.passed], escape(gate.reason)
 
 
 def _consequences(situation: Situation, to: Stage, approval: Approval | None) -> str:
@@ -205,9 +213,25 @@ def _queries(situation: Situation) -> str:
     if verdict.start is None or verdict.end is None:
         return ""
     span = f"{moment(verdict.start)} to {moment(verdict.end)}, {amount(verdict.intervals, 'interval')}"
-    lines = [f"- {escape(name)}: {code(query)}" for name, query in situation.queries.items()]
+    server = situation.policy.links.get(_GRAPHS)
+    lines = [f"- {escape(name)}: {code(query)}{_graph(server, query)}" for name, query in situation.queries.items()]
     summary = f"Measured by {escape(situation.source)}, {span}"
     return "\n".join((f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"))
+
+
+def _graph(server: str | None, query: str) -> str:
+    if server is None:
+        return ""
+    address = f"{server.rstrip('/')}/graph?g0.expr={quote(query, safe='')}&g0.tab=0&g0.range_input=1d"
+    return f" ({link('graph', address)})"
+
+
+def _further(situation: Situation, links: Links) -> str:
+    """Where to look further: the policy's own links, and the log of the run that wrote this."""
+    found = [link(words, address) for words, address in situation.policy.links.items()]
+    if links.run is not None:
+        found.append(link("the run that wrote this", links.run))
+    return " · ".join(found)
 
 
 def _facts(situation: Situation, decision: Decision, proposal: Proposal) -> str:

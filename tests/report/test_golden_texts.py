@@ -14,12 +14,14 @@ from support.rollouts import BOT, HALF, HOUR, NOW, asks, on_hold, policy, situat
 
 from rollout_bot.core.actions import ClosePull, DeleteBranch, FinishPull, MergePull, OpenPull, SetGate, UpdatePull
 from rollout_bot.core.decision import Decision, Request, decide
+from rollout_bot.core.links import Links
 from rollout_bot.core.plan import PullText
 from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
 from rollout_bot.core.situation import Refusal, Situation
 from rollout_bot.core.state import ChangeKind
+from rollout_bot.core.trace import Point
 from rollout_bot.core.verdict import Bet, Comparison, Forecast, Outcome, Rate, Verdict
 from rollout_bot.core.windows import Hours, Window
 from rollout_bot.report.pull_request import commit_message, pull_text
@@ -71,6 +73,17 @@ WORSE = Comparison(Rate(30_000.0, 532), Rate(270_000.0, 110), 0.001, 0.01733, 0.
 APART = Comparison(Rate(0.0, 0.0), Rate(0.0, 0.0), 0.001)
 QUERIES = {"total": 'checkout_total{cohort="enforced"}', "failed": 'checkout_failed_total{cohort="enforced"}'}
 MEASURED_BY = {"source": "prometheus", "queries": QUERIES}
+LINKS = {"Prometheus": "https://prometheus.example/", "Runbook": "https://wiki.example/checkout (rollout)"}
+
+
+def drawn(*failures: float | None) -> tuple[Point, ...]:
+    """Spans of two hours up to now, of 1,000 requests each; None could not be measured."""
+    spans = range(-len(failures), 0)
+    found = [None if each is None else Rate(1_000.0, each) for each in failures]
+    return tuple(
+        Point(NOW + span * 2 * HOUR, NOW + (span + 1) * 2 * HOUR, here, None, 0.0002, 0.0011)
+        for span, here in zip(spans, found, strict=True)
+    )
 
 
 def owned() -> Situation:
@@ -120,6 +133,9 @@ PULLS: dict[str, tuple[Situation, Request | None]] = {
     "rollback-blind": (replace(unowned(), verdict=BLIND), asks(ChangeKind.ROLL_BACK)),
     "advance-with-baseline": (compared(owned(), BESIDE), None),
     "rollback-with-baseline": (compared(bad(), WORSE), None),
+    "advance-with-chart": (replace(owned(), trace=drawn(*[1, 0, 2, 0] * 10, None, 1, 0)), None),
+    "advance-with-links": (replace(owned(), policy=policy(links=LINKS)), None),
+    "rollback-with-chart": (replace(bad(), trace=drawn(1, 0, 2, 0, 1, 31)), None),
     "hold": (owned(), asks(ChangeKind.HOLD)),
     "resume": (situation(on_hold(state()), verdict=HEALTHY), asks(ChangeKind.RESUME)),
 }
@@ -128,7 +144,8 @@ PULLS: dict[str, tuple[Situation, Request | None]] = {
 def text_of(here: Situation, request: Request | None) -> tuple[PullText, str]:
     decision = decide(here, request)
     assert decision.proposal is not None
-    return pull_text(here, decision), commit_message(decision.proposal)
+    run = "https://github.com/acme/shop/actions/runs/17" if here.policy.links else None
+    return pull_text(here, decision, Links(run=run)), commit_message(decision.proposal)
 
 
 @pytest.mark.parametrize("kind", PULLS)

@@ -21,6 +21,10 @@ AXE = ("axe-core", "4.14.1")
 """Checks pages for what keeps people with disabilities out."""
 
 
+MERMAID = ("mermaid", "12.3.0")
+"""Draws charts in Markdown, as GitHub does."""
+
+
 def package(name: str, version: str) -> Path:
     """The folder of an unpacked npm package; downloads it once."""
     folder = cache_folder() / "npm" / hashlib.sha256(f"{name}@{version}".encode()).hexdigest()[:16]
