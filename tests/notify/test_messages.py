@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-from base64 import b64decode, b64encode
+import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -246,16 +245,26 @@ def test_a_signature_is_what_standard_webhooks_asks_for(box: Mailbox) -> None:
     assert Receiver(KEY).verify(body, headers)["type"] == "rollout.rolled_back"
 
 
-def test_the_documented_recipe_verifies_it(box: Mailbox) -> None:
+def test_the_documented_recipe_verifies_it(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    verify = run_recipe(recipe)
     secret, sent = "a plain secret of many letters", 1_773_144_000
     webhook.Webhook(box.address, secret, clock=lambda: sent + 0.7).notify(message(NOTICE))
     (body,), (headers,) = box.bodies, box.headers
-    assert headers["webhook-timestamp"] == str(sent)
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    expected = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
-    version, _, given_signature = headers["webhook-signature"].partition(",")
-    assert version == "v1"
-    assert hmac.compare_digest(b64decode(given_signature), expected)
+    monkeypatch.setattr("time.time", lambda: sent + 60.0)
+    assert verify(secret.encode(), headers, body)
+    assert not verify(secret.encode(), headers, body + b" ")
+    assert not verify(b"another secret of many letters", headers, body)
+    monkeypatch.setattr("time.time", lambda: sent + 301.0)
+    assert not verify(secret.encode(), headers, body)
+
+
+def run_recipe(text: str) -> Callable[[bytes, dict[str, str], bytes], bool]:
+    names: dict[str, Any] = {}
+    exec(text, names)  # noqa: S102 - what a reader of the page would do
+    found: Callable[[bytes, dict[str, str], bytes], bool] = names["verify"]
+    return found
 
 
 @pytest.mark.parametrize("secret", ["short", "whsec_", "whsec_%%%", "whsec_" + b64encode(b"k" * 23).decode()])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import requests
 from support.pushgateway import pushgateway
-from support.rollouts import CANARY, HALF, NOW, situation, state, up
+from support.rollouts import CANARY, HALF, HOUR, NOW, situation, state, up
 
 from rollout_bot.core.history import Transition
 from rollout_bot.core.observation import Observation
@@ -55,6 +55,21 @@ def test_each_rollout_is_a_group_that_is_replaced_as_a_whole(gateway: str) -> No
 def test_many_rollouts_are_pushed_side_by_side(gateway: str) -> None:
     Pushgateway(gateway).publish([observed(f"r-{number}", BEGUN) for number in range(40)])
     assert len([line for line in exposed(gateway) if line.startswith("r_") and "_rollout_percentage{" in line]) == 40
+
+
+def test_no_rollout_is_always_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    pushed: list[str] = []
+    monkeypatch.setattr("prometheus_client.push_to_gateway", lambda *_, grouping_key, **__: pushed.append(
+        grouping_key["rollout"]))  # fmt: skip
+    monkeypatch.setattr("rollout_bot.publish.pushgateway.AT_ONCE", 1)
+    names = [f"r-{number}" for number in range(10)]
+    last = set()
+    for hour in range(12):
+        pushed.clear()
+        Pushgateway("http://127.0.0.1:1").publish([replace(observed(name), now=NOW + hour * HOUR) for name in names])
+        assert sorted(pushed) == sorted(names)
+        last.add(pushed[-1])
+    assert len(last) > 3
 
 
 def test_what_the_gateway_refuses_is_told(gateway: str) -> None:
