@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.record import RolloutRecord, TickRecord
 from rollout_bot.core.repository import Snapshot
-from rollout_bot.delivery import bounded
 from rollout_bot.evaluation import changes
 from rollout_bot.forge.interface import Forge, ForgeError
-from rollout_bot.publish.interface import Publisher, Unpublished
-from rollout_bot.publish.pushgateway import Pushgateway
-from rollout_bot.publish.textfile import TextFile
-from rollout_bot.telling import NotSet, Post, errands, notifier, posts, write_notes
+
+if TYPE_CHECKING:
+    from rollout_bot.publish.interface import Publisher
+    from rollout_bot.telling import Post
 
 SECONDS = 5.0
 """For everything that is sent, together; what is not over by then is given up, and said."""
@@ -55,6 +55,10 @@ class Leaves:
         publishers = list(self._publishers())
         if not publishers and not any(map(_may_tell, record.rollouts)):
             return
+        # Most ticks have nobody to tell anything: they do not wait for what that takes.
+        from rollout_bot.delivery import bounded
+        from rollout_bot.telling import errands, posts, write_notes
+
         seen = _seen(record, forge)
         observations = observe(record, seen)
         found = [errand for each in observations for errand in errands(each, seen, self.pulls)]
@@ -74,13 +78,19 @@ class Leaves:
 
     def _publishers(self) -> Iterator[tuple[str, Publisher]]:
         if address := self.environment.get(GATEWAY):
+            from rollout_bot.publish.pushgateway import Pushgateway
+
             yield GATEWAY, Pushgateway(address)
         path = self.file or (Path(self.environment[FILE]) if self.environment.get(FILE) else None)
         # The file holds all rollouts or none: one that is left out would look as if it had been removed.
         if path is not None and self.every:
+            from rollout_bot.publish.textfile import TextFile
+
             yield "metrics file", TextFile(path)
 
     def _deliver(self, post: Post) -> str:
+        from rollout_bot.telling import NotSet, notifier
+
         try:
             return post.deliver(notifier(post.route, self.environment))
         except NotSet as error:
@@ -113,6 +123,8 @@ def _seen(record: TickRecord, forge: Forge) -> Snapshot:
 
 
 def _publish(publisher: Publisher, observations: list[Observation]) -> str:
+    from rollout_bot.publish.interface import Unpublished
+
     try:
         publisher.publish(observations)
     except Unpublished as error:

@@ -377,7 +377,7 @@ def test_a_bug_of_ours_is_told_by_its_kind(world: World, box: Mailbox, monkeypat
     world.serve(START + HOUR)
     monkeypatch.setattr(Webhook, "notify", broken)
     assert tick(world, START + HOUR, box) == ["HOOK: bug in the bot: KeyError"]
-    monkeypatch.setattr(leaves, "errands", broken)
+    monkeypatch.setattr(telling, "errands", broken)
     said = "nothing is published and nobody is told: bug in the bot: KeyError"
     assert tick(world, START + HOUR, box) == [said]
 
