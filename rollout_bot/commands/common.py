@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rollout_bot.core.durations import parse_duration
 
 if TYPE_CHECKING:
+    from rollout_bot.core.finding import Finding
     from rollout_bot.evaluation import Evaluator
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives it no other name
@@ -93,6 +94,11 @@ def evaluator(options: argparse.Namespace, now: datetime, environment: Mapping[s
     from rollout_bot.evaluation import Evaluator
 
     return Evaluator(now, Checkout(options.repository).root, environment)
+
+
+def finding_document(finding: Finding) -> dict[str, str]:
+    """A finding for programs."""
+    return {field: str(getattr(finding, field)) for field in ("level", "subject", "found", "fix")}
 
 
 def print_json(document: Mapping[str, Any] | list[Any]) -> None:

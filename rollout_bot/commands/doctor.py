@@ -10,6 +10,7 @@ from rollout_bot.commands.common import (
     add_now,
     command,
     evaluator,
+    finding_document,
     now_of,
     on_terminal,
     print_json,
@@ -41,8 +42,7 @@ def run(options: argparse.Namespace) -> int:
     now = now_of(options)
     findings = tuple(examine(open_forge(options, now), evaluator(options, now)))
     if options.format == "json":
-        fields = ("level", "subject", "found", "fix")
-        print_json([{field: str(getattr(finding, field)) for field in fields} for finding in findings])
+        print_json([finding_document(finding) for finding in findings])
     else:
         from rollout_bot.report.findings import findings_text
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+from rollout_bot.core.finding import Finding
 from rollout_bot.core.policy import Fault
 from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
 
@@ -72,6 +73,10 @@ class Source(ABC):
     def extent(self, interval: timedelta) -> tuple[datetime, datetime] | None:  # noqa: ARG002
         """Start of the first interval and end of the last that there are; None for "as far back as it remembers"."""
         return None
+
+    def probe(self, now: datetime, interval: timedelta) -> Iterator[Finding]:  # noqa: ARG002
+        """What can be found out about the queries themselves by asking; the subject of each is a query's name."""
+        return iter(())
 
     def queries(self) -> Mapping[str, str]:
         """What is asked for the counts, by name, to be frozen with the evidence. Never an address or a credential."""

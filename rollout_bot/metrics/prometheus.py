@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, cast
 
 from rollout_bot.core.durations import parse_duration
+from rollout_bot.core.finding import Finding
 from rollout_bot.core.policy import Fault
 from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
 from rollout_bot.core.wording import readable
@@ -102,6 +104,11 @@ class Prometheus(Source):
         if isinstance(enforced, Unmeasured) or not self._baseline:
             return enforced
         return together(enforced, self._cohort(questions, self._baseline), window.interval)
+
+    def probe(self, now: datetime, interval: timedelta) -> Iterator[Finding]:
+        from rollout_bot.metrics.probing import probe
+
+        return probe(Client(self._access), self.queries(), now - self.delay, interval)
 
     def readings(self, queries: Mapping[str, str], window: Window) -> Mapping[str, Readings | Unmeasured]:
         grid = Grid.complete(window, self.delay)
