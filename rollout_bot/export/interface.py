@@ -50,18 +50,17 @@ class Format:
             if name not in known:
                 allowed = ", ".join(known) if known else "none"
                 raise UnfitSetting(f"format {self.name} has no setting {name!r}; allowed: {allowed}")
+        missing = [setting for setting in self.settings if setting.default is None and setting.name not in given]
+        if missing:
+            needed = ", ".join(f"{each.name} ({each.meaning})" for each in missing)
+            way_out = " ".join(f"--set {each.name}={each.example}" for each in missing)
+            raise UnfitSetting(f"format {self.name} needs {needed}; add, for example: {way_out}")
         return self.write(state, {each.name: self._value(each, state, given) for each in self.settings})
 
     def _value(self, setting: Setting, state: State, given: Settings) -> str:
-        value = given.get(setting.name)
-        if value is None and setting.default is None:
-            way_out = f"--set {setting.name}={setting.example}"
-            raise UnfitSetting(f"format {self.name} needs {setting.name}, {setting.meaning}; add {way_out}")
-        if value is None:
-            value = str(setting.default).format(rollout=state.rollout)
-            if not value:
-                return value
-        if not re.fullmatch(setting.pattern, value, re.ASCII):
+        value = given.get(setting.name, (setting.default or "").format(rollout=state.rollout))
+        optional = setting.default == "" and setting.name not in given
+        if not optional and not re.fullmatch(setting.pattern, value, re.ASCII):
             example = f"{setting.name}={setting.example}"
             raise UnfitSetting(
                 f"{value!r} is no {setting.name} for format {self.name}; allowed, for example: {example}"

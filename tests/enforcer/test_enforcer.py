@@ -95,6 +95,11 @@ def test_it_looks_at_the_file_no_more_often_than_asked(deployed: Deployed) -> No
     assert not all(map(deployed.enforcer.is_enforced, USERS))
     deployed.clock.now += 0.1
     assert all(map(deployed.enforcer.is_enforced, USERS))
+    deployed.deploy(guardian("off", 3))
+    deployed.clock.now += 9.9
+    assert all(map(deployed.enforcer.is_enforced, USERS))
+    deployed.clock.now += 0.1
+    assert not any(map(deployed.enforcer.is_enforced, USERS))
 
 
 def test_it_sees_a_change_that_leaves_size_and_time_alone(deployed: Deployed) -> None:

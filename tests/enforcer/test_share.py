@@ -30,6 +30,8 @@ def test_it_only_grows(rollout: str, key: bytes, one: int, other: int) -> None:
 def test_both_ends_are_exact(rollout: str, key: bytes) -> None:
     assert key not in Share(rollout, 0)
     assert key in Share(rollout, 100)
+    # No key is known whose place is the last of all.
+    assert Share(rollout, 100)._below == 2**64
 
 
 @pytest.mark.parametrize(

@@ -94,11 +94,18 @@ def test_an_older_state_prints_nothing(repository: Repository, capsys: pytest.Ca
         ("configmap", ["nam=x"], "format configmap has no setting 'nam'; allowed: name"),
         ("configmap", ["name=My_Map"], "'My_Map' is no name for format configmap; allowed, for example: name=checkout"),
         ("configmap", ["name=a\n"], "'a\\n' is no name"),
-        ("nginx", [], "format nginx needs key, the variables that tell users apart; add --set key='$cookie_user'"),
+        (
+            "nginx",
+            [],
+            "format nginx needs key (the variables that tell users apart); add, for example: --set key='$cookie_user'",
+        ),
         (
             "istio",
             ["host=shop"],
-            "format istio needs stable, the service without the change; add --set stable=checkout",
+            (
+                "format istio needs stable (the service without the change), canary (the service with the change); "
+                "add, for example: --set stable=checkout --set canary=checkout-canary\n"
+            ),
         ),
         ("istio", ["host=a b", "stable=a", "canary=b"], "'a b' is no host for format istio"),
         ("launchdarkly", ["environment=a/b"], "'a/b' is no environment for format launchdarkly"),
