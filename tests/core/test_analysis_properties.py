@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.evidence import QUARTER, SINCE, Interval, judge, measured
+from support.evidence import QUARTER, SINCE, Interval, beside, judge, measured
 
 from rollout_bot.core.analysis import analyse
 from rollout_bot.core.bets import OVER, UNDER
 from rollout_bot.core.course import Course
 from rollout_bot.core.noise import Noise
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.policy import AnalysisRule, AnalysisSettings
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample
 from rollout_bot.core.verdict import Outcome, Rate, Verdict
 
@@ -33,6 +34,8 @@ def numbers(value: object) -> list[float]:
     """Every float within a verdict."""
     if isinstance(value, float):
         return [value]
+    if isinstance(value, Mapping):
+        return [found for each in value.values() for found in numbers(each)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [found for field in dataclasses.fields(value) for found in numbers(getattr(value, field.name))]
     return []
@@ -64,6 +67,39 @@ def test_every_verdict_is_finite_and_has_reasons(stage: list[Interval], history:
         assert verdict.regression.won
         assert verdict.stage.failures >= 3
         assert verdict.regressing_since is not None
+
+
+@given(
+    stage=st.lists(counts, min_size=1, max_size=15),
+    baseline=st.lists(st.none() | counts, min_size=1, max_size=15),
+    history=st.lists(counts, max_size=40),
+    limit=limits,
+    rule=st.sampled_from(AnalysisRule),
+)
+@settings(max_examples=150)
+def test_so_is_every_verdict_beside_a_baseline(
+    stage: list[Interval],
+    baseline: list[tuple[float, float] | None],
+    history: list[Interval],
+    limit: float,
+    rule: AnalysisRule,
+) -> None:
+    compared = beside(stage, baseline)
+    before = measured([], history).intervals
+    measurement = Measurement((*before, *compared.intervals), with_baseline=True)
+    verdict = judge(measurement, limit=limit, settings=AnalysisSettings(rule=rule))
+    sane(verdict)
+    if rule is AnalysisRule.THRESHOLD:
+        return
+    assert verdict.comparison is not None
+    if verdict.outcome is Outcome.REGRESSED:
+        assert all(verdict.bets[name].won for name in ("worse", "odds"))
+    if verdict.outcome in (Outcome.HEALTHY, Outcome.SHARED):
+        assert baseline[min(len(stage), len(baseline)) - 1] is not None
+    increase = verdict.comparison
+    if increase.increase is not None and increase.lower is not None and increase.upper is not None:
+        assert -1 <= increase.lower <= increase.increase + 1e-12
+        assert increase.increase - 1e-12 <= increase.upper <= 1
 
 
 @given(
