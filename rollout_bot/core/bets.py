@@ -142,12 +142,16 @@ class Mixture:
         """One interval: place the next share of the stake, then multiply by each size's factor, `times` over."""
         stake = self._share()
         self._age += 1
+        if times * max(log_factors) > _STEEPEST:
+            log_factors = [min(_STEEPEST / times, each) for each in log_factors]
         placed = zip(self._capitals, self._effects.weights, log_factors, strict=True)
         self._capitals = [
-            min(self.cap, (capital + stake * weight) * math.exp(min(_STEEPEST, times * log_factor)))
-            for capital, weight, log_factor in placed
+            (capital + stake * weight) * math.exp(times * log_factor) for capital, weight, log_factor in placed
         ]
         self.capital = sum(self._capitals)
+        if self.capital > self.cap:
+            self._capitals = [min(self.cap, each) for each in self._capitals]
+            self.capital = sum(self._capitals)
 
     def _share(self) -> float:
         """The part of the stake placed now. The later parts fall with time squared and add up to 1 − `at_once`."""
