@@ -122,14 +122,15 @@ class Mixture:
     """
 
     def __init__(self, effects: Effects, *, per_day: float, cap: float) -> None:
-        """`per_day` intervals make a day. What one effect size has won beyond `cap` is forfeit.
+        """`per_day` intervals make a day. What an effect size has won beyond its part of `cap` is forfeit.
 
         Old news can so not hide new ones. A cap on the sum of all would have to weigh the sizes against each other,
         and then a stage with more failures could come out better (docs/decisions/0022).
         """
         self._effects = effects
         self._per_day = per_day
-        self.cap = cap
+        self._parts = [cap * weight for weight in effects.weights]
+        self._smallest = min(self._parts)
         self.restart()
 
     def restart(self) -> None:
@@ -149,8 +150,9 @@ class Mixture:
             (capital + stake * weight) * math.exp(times * log_factor) for capital, weight, log_factor in placed
         ]
         self.capital = sum(self._capitals)
-        if self.capital > self.cap:
-            self._capitals = [min(self.cap, each) for each in self._capitals]
+        # Below the smallest part none has reached its own.
+        if self.capital > self._smallest:
+            self._capitals = [min(part, each) for part, each in zip(self._parts, self._capitals, strict=True)]
             self.capital = sum(self._capitals)
 
     def _share(self) -> float:

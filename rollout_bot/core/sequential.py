@@ -37,8 +37,8 @@ _TELLING = 5.0
 _LEAST, _MOST = 0.02, 0.9
 """Rates, as shares of the limit, that a bet on the usual one may expect."""
 
-_HELD = 2.0
-"""Bars that the stake on one effect size can hold as proof of health: enough to be steady, soon lost when it turns."""
+_HELD = 10.0
+"""Bars that a proof of health can hold, split like its stake: enough to be steady, soon lost when things turn."""
 
 
 class Beside(NamedTuple):
@@ -85,9 +85,8 @@ class Sequential:
         self._bars = bars = _bar(settings.confidence), _bar(settings.promote_confidence)
         per_day = timedelta(days=1) / interval
         self.over = self.worse = Mixture(self._over_effects, per_day=per_day, cap=1e6 * bars[0])
-        held = _HELD * bars[1]
-        self.under = Mixture(self._under_effects, per_day=per_day, cap=held)
-        self.close = Mixture(self._close_effects, per_day=per_day, cap=held / (1 - self._under_share))
+        self.under = Mixture(self._under_effects, per_day=per_day, cap=_HELD * bars[1])
+        self.close = Mixture(self._close_effects, per_day=per_day, cap=_HELD * bars[1])
         self.above, self.beyond = Recent(len(OVER.ratios)), Recent(len(OVER.ratios))
 
     def copy(self) -> Self:
@@ -102,8 +101,6 @@ class Sequential:
         """From now on there should be a baseline."""
         if not self.compared:
             self.compared, self._alone = True, False
-            # From here on it is only a part of the proof.
-            self.under.cap /= self._under_share
             # What was won against the limit so far stays won.
             self.worse = copy.copy(self.over)
 

@@ -28,7 +28,7 @@ def test_healthy() -> None:
     assert verdict.outcome is Outcome.HEALTHY
     assert verdict.reasons == (
         "0.2 % of 5,000 requests failed (10), within the limit of 0.5 %",
-        "evidence for health 57.1 (20 needed), evidence for a regression under 0.1 (100 needed)",
+        "evidence for health 92.6 (20 needed), evidence for a regression under 0.1 (100 needed)",
     )
     assert verdict.forecast is None
     assert verdict.regressing_since is None
@@ -132,8 +132,8 @@ def test_bars_follow_the_confidence() -> None:
 def test_old_good_news_is_capped() -> None:
     verdict = judge(measured([FINE] * 200))
     assert verdict.health is not None
-    # Twice the bar for each of two sizes; the third, next to no failures at all, has won nothing.
-    assert verdict.health.capital == pytest.approx(4 * verdict.health.bar, rel=1e-6)
+    # The parts of two sizes; the third, next to no failures at all, has won nothing.
+    assert verdict.health.capital == pytest.approx(10 * 0.65 * verdict.health.bar, rel=1e-4)
 
 
 def test_health_needs_a_number_of_requests() -> None:
