@@ -63,10 +63,10 @@ class Drawn(Evaluator):
 
     verdict: Verdict = field(default_factory=lambda: Verdict(Outcome.INCONCLUSIVE, ("x",), 0.005))
 
-    def _verdict(self, files: Files, *rest: object) -> Verdict:
+    def _judged(self, files: Files, *rest: object) -> tuple[Verdict, tuple[()]]:
         if files.standing.state.stage == "off":
-            return Verdict(Outcome.INCONCLUSIVE, ("at 0 %",), 1.0)
-        return self.verdict
+            return Verdict(Outcome.INCONCLUSIVE, ("at 0 %",), 1.0), ()
+        return self.verdict, ()
 
 
 @dataclass(frozen=True)
