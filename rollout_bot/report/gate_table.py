@@ -43,6 +43,8 @@ def _duration(situation: Situation) -> _Figures:
     if since is None:
         return _Figures("not begun", f"at least {duration(least)}")
     stay = situation.now - since
+    if not least:
+        return _Figures(duration(stay))
     margin = f"{duration(stay - least)} over" if stay >= least else f"{duration(least - stay)} to go"
     return _Figures(duration(stay), f"at least {duration(least)}", margin)
 
@@ -85,8 +87,9 @@ def _convergence(situation: Situation) -> _Figures:
 
 
 def _guardrails(situation: Situation) -> _Figures:
-    kept = sum(each.watch is Watch.KEPT for each in situation.watched)
-    return _Figures(f"{count(kept)} of {count(len(situation.watched))} kept", "all of them")
+    binding = [each for each in situation.watched if each.guardrail.binding]
+    kept = sum(each.watch is Watch.KEPT for each in binding)
+    return _Figures(f"{count(kept)} of {count(len(binding))} kept", "all of them")
 
 
 _FOUND: Mapping[GateName, Callable[[Situation], _Figures]] = {

@@ -67,6 +67,8 @@ def _body(situation: Situation, decision: Decision, proposal: Proposal, links: L
         yield _pause(situation, kind)
         yield _further(situation, links)
         return
+    if kind is ChangeKind.ROLL_BACK:
+        yield _after_rollback(situation, proposal.state)
     if situation.stage != OFF:
         yield _evidence(situation.verdict, skip=kind is ChangeKind.ADVANCE and not _asked(situation, proposal))
     yield from watch_parts(situation)
@@ -76,7 +78,6 @@ def _body(situation: Situation, decision: Decision, proposal: Proposal, links: L
     else:
         # Of a stage that lasted for days, the end is what tells.
         yield rate_chart(situation.trace[-MOST:], situation.verdict.limit)
-        yield _after_rollback(situation, proposal.state)
     yield _queries(situation)
     yield _further(situation, links)
 
