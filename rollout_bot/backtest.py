@@ -12,7 +12,7 @@ from rollout_bot.core.hindsight import Hindsight
 from rollout_bot.core.incidents import Incident, assess
 from rollout_bot.core.policy import Metrics, Policy
 from rollout_bot.core.replay import as_recorded, replay
-from rollout_bot.core.samples import Unmeasured
+from rollout_bot.core.samples import Readings, Unmeasured, Window
 from rollout_bot.core.wording import moment
 from rollout_bot.evaluation import HISTORY, CannotEvaluate, Evaluator, measure, source_type
 from rollout_bot.files.environment import expand
@@ -20,6 +20,7 @@ from rollout_bot.metrics.interface import Source
 from rollout_bot.metrics.past import Past, Progress
 from rollout_bot.metrics.store import Store, fingerprint
 from rollout_bot.thinning import Thinned
+from rollout_bot.watch import readings
 
 DAYS = timedelta(days=90)
 """How far back to look where nothing else is said."""
@@ -55,7 +56,7 @@ class Backtester:
     question: Question
     cache: Path | None = None
     progress: Progress = lambda _done, _all: None
-    _known: dict[str, tuple[Hindsight, datetime, datetime]] = field(default_factory=dict)
+    _known: dict[str, tuple[Source, Hindsight, datetime, datetime]] = field(default_factory=dict)
 
     def run(self, policy: Policy, label: str) -> Backtest:
         """Raises NoHistory, and CannotEvaluate where the policy's source cannot be set up."""
@@ -65,10 +66,11 @@ class Backtester:
         key = repr((policy.metrics, policy.interval))
         if key not in self._known:
             self._known[key] = self._history(policy)
-        history, start, end = self._known[key]
+        source, history, start, end = self._known[key]
+        unread = tuple(_guard(policy, source, history, start, end))
         thinning = as_recorded if question.seed is None else Thinned(question.seed)
-        plain = replace(policy, guardrails=(), convergence=None, after=())
-        found = replay(plain, history, start=start, end=end, approve_after=question.approve_after, thinning=thinning)
+        lone = replace(policy, after=())
+        found = replay(lone, history, start=start, end=end, approve_after=question.approve_after, thinning=thinning)
         return Backtest(
             label,
             found,
@@ -77,10 +79,10 @@ class Backtester:
             question.incidents,
             question.approve_after,
             question.seed,
-            (*_not_replayed(policy), *history.notes),
+            (*unread, *_not_replayed(policy), *history.notes),
         )
 
-    def _history(self, policy: Policy) -> tuple[Hindsight, datetime, datetime]:
+    def _history(self, policy: Policy) -> tuple[Source, Hindsight, datetime, datetime]:
         source, problems = self.evaluator.source(policy)
         if source is None:
             raise CannotEvaluate(*problems)
@@ -93,7 +95,7 @@ class Backtester:
         if isinstance(found, Unmeasured):
             raise NoHistory(f"the history of {policy.rollout} cannot be read: {found.reason}")
         try:
-            return Hindsight(found, policy.interval, source.delay), start, end
+            return source, Hindsight(found, policy.interval, source.delay), start, end
         except ValueError as error:
             raise NoHistory(f"the history of {policy.rollout} cannot be used: {error}") from None
 
@@ -116,10 +118,20 @@ class Backtester:
         return Store(self.cache / "history" / fingerprint(policy.metrics.source, settings, expanded, policy.interval))
 
 
+def _guard(policy: Policy, source: Source, history: Hindsight, start: datetime, end: datetime) -> Iterator[str]:
+    """Adds the readings of the guardrails to the history; says which could not be read, and are not replayed."""
+    for each in policy.guardrails:
+        if each.query in history.readings:
+            continue
+        window = Window(start, end + source.delay, policy.interval)
+        found = readings(source, {each.name: each.query}, window)[each.name]
+        if isinstance(found, Readings):
+            history.readings[each.query] = found
+        else:
+            yield f"guardrail {each.name} is not replayed, so it held nothing and rolled nothing back: {found.reason}"
+
+
 def _not_replayed(policy: Policy) -> Iterator[str]:
-    if policy.guardrails:
-        names = ", ".join(each.name for each in policy.guardrails)
-        yield f"guardrails are not replayed ({names}): they could only have held or rolled back"
     if policy.after:
         yield "what the rollout comes after is not replayed: it is taken to be far enough"
     if policy.convergence is not None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rollout_bot.core.convergence import Converging, converge
-from rollout_bot.core.guardrails import Watched, watch
+from rollout_bot.core.guardrails import Watched, looked_at_from, watch
 from rollout_bot.core.history import Standing
 from rollout_bot.core.policy import OFF, Policy
 from rollout_bot.core.samples import Readings, Unmeasured, Window
 from rollout_bot.metrics.interface import Source
-
-_RECENT = timedelta(hours=24)
-"""How far back guardrails are read: they are judged by their newest values, and a stage may last for months."""
 
 
 def watched(source: Source | Unmeasured, policy: Policy, standing: Standing, now: datetime) -> tuple[Watched, ...]:
@@ -21,12 +18,9 @@ def watched(source: Source | Unmeasured, policy: Policy, standing: Standing, now
     guardrails, interval, since = policy.guardrails, policy.interval, standing.evidence_since
     if not guardrails or standing.state.stage == OFF.name:
         return ()
-    longest = max(each.breaches for each in guardrails) + 2
-    back = max(_RECENT, longest * interval)
-    # Whole intervals after the beginning, so that the values are those of the intervals that are counted.
-    start = since + max(0, (now - back - since) // interval) * interval
+    start = looked_at_from(guardrails, since, now, interval)
     queries = {each.name: each.query for each in guardrails}
-    found = _readings(source, queries, Window(start, now, interval))
+    found = readings(source, queries, Window(start, now, interval))
     return watch(guardrails, found, since=since, now=now, interval=interval)
 
 
@@ -38,14 +32,15 @@ def converging(source: Source | Unmeasured, policy: Policy, standing: Standing, 
     since = standing.observed_since or standing.entered_at
     name = "observed_percentage"
     window = Window(since, now, policy.interval)
-    found = _readings(source, {name: settings.observed_percentage}, window)[name]
+    found = readings(source, {name: settings.observed_percentage}, window)[name]
     percentage = standing.state.percentage
     return converge(settings, found, percentage=percentage, since=since, now=now, interval=policy.interval)
 
 
-def _readings(
+def readings(
     source: Source | Unmeasured, queries: Mapping[str, str], window: Window
 ) -> Mapping[str, Readings | Unmeasured]:
+    """What a source gives for queries, by name. One that fails, or gives something else, has measured nothing."""
     if isinstance(source, Unmeasured):
         return dict.fromkeys(queries, source)
     try:

@@ -14,6 +14,9 @@ LATE = 2
 """Intervals without a newer reading after which it says nothing about now, as with counts."""
 
 
+_RECENT = timedelta(hours=24)
+
+
 class Severity(StrEnum):
     """What a breach does: roll the stage back, keep it from going up, or be told."""
 
@@ -102,6 +105,16 @@ class Watched:
             Severity.WARN: "would have warned",
         }
         return f"{text}; {would[self.guardrail.severity]} (observe_only)"
+
+
+def looked_at_from(guardrails: Iterable[Guardrail], since: datetime, now: datetime, interval: timedelta) -> datetime:
+    """Where to begin to read: guardrails are judged by their newest values, and a stage may last for months.
+
+    Whole intervals after `since`, so that the values are those of the intervals that are counted.
+    """
+    longest = max((each.breaches for each in guardrails), default=0) + 2
+    back = max(_RECENT, longest * interval)
+    return since + max(0, (now - back - since) // interval) * interval
 
 
 def watch(

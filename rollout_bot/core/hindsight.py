@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rollout_bot.core.samples import Gap, Measurement, Sample
+from rollout_bot.core.samples import Gap, Measurement, Reading, Readings, Sample
 from rollout_bot.core.timeline import checked, disorder
 
 
@@ -15,7 +15,7 @@ class Hindsight:
     """What a source delivered for a long time, in order. Raises ValueError for intervals that are in none.
 
     An interval is seen `delay` after its end. A gap is seen interval by interval; a hole that the source left without
-    a word only once something follows it, as by the analysis itself.
+    a word only once something follows it, as by the analysis itself. `readings` are by query: those of guardrails.
     """
 
     def __init__(self, measurement: Measurement, interval: timedelta, delay: timedelta = timedelta(0)) -> None:
@@ -26,6 +26,7 @@ class Hindsight:
         self.interval = interval
         self.delay = delay
         self.notes = measurement.notes
+        self.readings: dict[str, Readings] = {}
         self.with_baseline = measurement.with_baseline
         self.entries: Sequence[Sample | Gap] = [part for entry in whole for part in _parts(entry, interval)]
         self._starts = [entry.start for entry in self.entries]
@@ -48,6 +49,16 @@ class Hindsight:
             if isinstance(entry, Sample):
                 return entry.end
         return None
+
+    def read(self, query: str, start: datetime, now: datetime) -> Readings:
+        """The values of the whole intervals after `start` that a tick at `now` could see."""
+        found = self.readings[query]
+        first = bisect_left(found.points, start + self.interval, key=_time)
+        return replace(found, points=found.points[first : bisect_right(found.points, now - self.delay, key=_time)])
+
+
+def _time(reading: Reading) -> datetime:
+    return reading.time
 
 
 def _parts(entry: Sample | Gap, interval: timedelta) -> Iterator[Sample | Gap]:

@@ -15,6 +15,7 @@ from rollout_bot.core.analysis import analyse, course_after, is_late
 from rollout_bot.core.conditions import GateName
 from rollout_bot.core.course import Course
 from rollout_bot.core.decision import Decision, DecisionAction, decide
+from rollout_bot.core.guardrails import Watched, looked_at_from, watch
 from rollout_bot.core.hindsight import Hindsight
 from rollout_bot.core.history import Entry, Standing, Unlawful, stand
 from rollout_bot.core.policy import OFF, Policy, Stage
@@ -52,10 +53,11 @@ def replay(
     """Begins with the first stage at `start`, and ticks until `end`, or until only a human could restart it.
 
     Ticks come `every` so often, in whole intervals of the policy. What was recorded before `start` tells how noisy the
-    service is. Guardrails and convergence are left out, for a history holds counts alone. Raises ValueError where the
-    history has another interval than the policy.
+    service is. Guardrails that the history has no readings of are left out, as is convergence. Raises ValueError where
+    the history has another interval than the policy.
     """
-    policy = replace(policy, guardrails=(), convergence=None)
+    guardrails = tuple(each for each in policy.guardrails if each.query in history.readings)
+    policy = replace(policy, guardrails=guardrails, convergence=None)
     if history.interval != policy.interval:
         raise ValueError(f"a history in intervals of {history.interval}, for a policy with {policy.interval}")
     step = max(1, -(-every // policy.interval)) * policy.interval
@@ -177,7 +179,15 @@ class _Run:
                 self._move(now)
 
     def _situation(self, verdict: Verdict, now: datetime) -> Situation:
-        return Situation(self._policy, self._standing, verdict, now, _ACTOR)
+        return Situation(self._policy, self._standing, verdict, now, _ACTOR, watched=self._watched(now))
+
+    def _watched(self, now: datetime) -> tuple[Watched, ...]:
+        guardrails, interval, since = self._policy.guardrails, self._policy.interval, self._standing.evidence_since
+        if not guardrails or self._stage == OFF:
+            return ()
+        start = looked_at_from(guardrails, since, now, interval)
+        found = {each.name: self._history.read(each.query, start, now) for each in guardrails}
+        return watch(guardrails, found, since=since, now=now, interval=interval)
 
     def _move(self, now: datetime) -> None:
         verdict = self._evidence.whole(now) if self._evidence else _nothing()

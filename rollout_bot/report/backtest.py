@@ -18,6 +18,8 @@ _CAUSES = {
     "analysis: unavailable": "missing or late data",
     "analysis: shared": "trouble that the baseline shares",
     "cooldown": "the cooldown after a rollback",
+    "guardrails": "a guardrail",
+    "window": "the hours in which it may not move",
     APPROVAL: "an approval",
 }
 _SHOWN = 4
@@ -179,7 +181,8 @@ def _is_false(transition: Transition, backtest: Backtest) -> bool:
 
 def _evidence(transition: Transition, backtest: Backtest) -> str:
     waited = transition.at - transition.proposed_at
-    told = transition.verdict.reasons[0]
+    # What is said of an advance begins with the stage, which stands beside it already.
+    told = transition.reasons[0] if transition.down else transition.verdict.reasons[0]
     if waited:
         told += f"; proposed {duration(waited)} before"
     if not transition.down or not backtest.incidents:

@@ -298,19 +298,32 @@ def test_a_runner_gets_a_summary_and_takes_nothing_for_a_command(
     assert "| 2026-03-02 02:45 | half 50 % ↓ canary 10 % |" in text
 
 
+def with_columns(repository: Repository) -> None:
+    """Adds what a guardrail may read: a latency that is bad at half past one, and what the fleet enforces."""
+    recording = repository.path / "metrics.csv"
+    rows = recording.read_text().splitlines()
+    more = [f"{row},{9 if '02T01:' in row else 0.5},10" for row in rows[1:]]
+    recording.write_text("\n".join([f"{rows[0]},latency,observed", *more, ""]))
+
+
+def test_guardrails_are_replayed(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    with_columns(repository)
+    write(repository, POLICY_TEXT + "guardrails: [{name: latency, query: latency, max: 1}]\n")
+    backtest(repository, NAME, "--to", "2026-03-02T12:00:00Z", "--against", write(repository, POLICY_TEXT, "old.yaml"))
+    text = capsys.readouterr().out
+    assert re.search(r"canary 10 % ↓ off 0 % +guardrail latency: 9, allowed: at most 1; broken in 2 intervals", text)
+    assert "guardrail" not in text.split("moves of old.yaml")[1]
+
+
 def test_what_is_not_replayed_is_said(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
-    more = """\
-guardrails: [{name: latency, query: latency, max: 1}]
-convergence: {observed_percentage: observed}
-after: other@canary
-"""
-    table_with_columns = (
-        (repository.path / "metrics.csv").read_text().replace("failed\n", "failed,latency,observed\n", 1)
-    )
-    (repository.path / "metrics.csv").write_text(re.sub(r"(Z,.*)", r"\1,0.5,10", table_with_columns))
-    write(repository, POLICY_TEXT + more)
+    with_columns(repository)
+    more = "convergence: {observed_percentage: observed}\nafter: other@canary\n"
+    write(repository, f"{POLICY_TEXT}{more}guardrails: [{{name: memory, query: memory, max: 1}}]\n")
     backtest(repository, NAME)
     text = capsys.readouterr().out
     assert "reaches 75 % after 1 d 4 h" in text
-    for word in ("guardrails are not replayed (latency)", "convergence is not replayed", "comes after is not replayed"):
+    assert (
+        "guardrail memory is not replayed, so it held nothing and rolled nothing back: the file has no column" in text
+    )
+    for word in ("convergence is not replayed", "comes after is not replayed"):
         assert word in text

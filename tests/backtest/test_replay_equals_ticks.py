@@ -16,7 +16,7 @@ from support.ticks import NAME, QUARTER, STATE, initial
 
 from rollout_bot.core.hindsight import Hindsight
 from rollout_bot.core.replay import replay
-from rollout_bot.core.samples import Measurement
+from rollout_bot.core.samples import Measurement, Readings, Window
 from rollout_bot.core.state import State
 from rollout_bot.evaluation import Evaluator, measure
 from rollout_bot.files.policy import read_policy
@@ -38,6 +38,14 @@ stages:
   - {name: half, percentage: 50, duration: 3h, max_error_rate: 0.8%, requires_approval: true}
   - {name: full, percentage: 100, duration: 1h, max_error_rate: 0.8%}
 """
+GUARDED = (
+    POLICY_TEXT
+    + """\
+guardrails:
+  - {name: latency, query: latency, max: 1}
+  - {name: load, query: load, max: 0.9, breaches: 2, severity: hold}
+"""
+)
 DAYS = 4
 
 
@@ -57,21 +65,27 @@ class Move:
 def recording(seed: int) -> str:
     """Quarter hours with bad hours, holes, silence and rows that cannot be true."""
     rng = random.Random(seed)
-    lines, at, trouble, hole = ["time,total,failed"], START - timedelta(hours=24), 0, 0
+    values = random.Random(-seed)
+    slow = busy = 0
+    lines, at, trouble, hole = ["time,total,failed,latency,load"], START - timedelta(hours=24), 0, 0
     for _ in range((DAYS + 1) * 96):
         at += QUARTER
         trouble = max(0, trouble - 1) or (rng.randint(2, 12) if rng.random() < 0.015 else 0)
         total = 0 if rng.random() < 0.02 else rng.randint(100, 900)
         failed = sum(rng.random() < (0.05 if trouble else 0.002) for _ in range(total))
         hole = max(0, hole - 1) or (rng.randint(1, 6) if rng.random() < 0.04 else 0)
+        slow = max(0, slow - 1) or (values.randint(1, 4) if values.random() < 0.01 else 0)
+        busy = max(0, busy - 1) or (values.randint(1, 8) if values.random() < 0.05 else 0)
+        latency = "" if values.random() < 0.05 else 2 if slow else 0.3
         if not hole:
-            lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{total},{total + 1 if rng.random() > 0.99 else failed}")
+            counts = f"{total},{total + 1 if rng.random() > 0.99 else failed}"
+            lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{counts},{latency},{0.95 if busy else 0.5}")
     return "\n".join([*lines, ""])
 
 
-def ticked(folder: Path) -> Iterator[Move]:
+def ticked(folder: Path, text: str) -> Iterator[Move]:
     """Real ticks every quarter of an hour; an owner merges what waits as soon as its gate is green."""
-    files = {path: str(text).encode() for path, text in initial(text=POLICY_TEXT).items()}
+    files = {path: str(text).encode() for path, text in initial(text=text).items()}
     forge = ModelForge(START, [Commit(files, START)])
     before = _state(forge)
     for index in range(1, DAYS * 96 + 1):
@@ -93,16 +107,20 @@ def _state(forge: ModelForge) -> State:
     return read_state(forge.files[STATE], STATE)
 
 
-@pytest.mark.parametrize("seed", [2, 3, 12])
-def test_a_replay_moves_as_ticks_do(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "text"), [(2, POLICY_TEXT), (12, POLICY_TEXT), (3, GUARDED), (5, GUARDED)])
+def test_a_replay_moves_as_ticks_do(tmp_path: Path, seed: int, text: str) -> None:
     (tmp_path / "metrics.csv").write_text(recording(seed))
-    real = list(ticked(tmp_path))
-    policy = read_policy(POLICY_TEXT.encode(), "policy.yaml")
+    real = list(ticked(tmp_path, text))
+    policy = read_policy(text.encode(), "policy.yaml")
     source = Recording({"path": "metrics.csv"}, Surroundings(tmp_path))
     end = START + timedelta(days=DAYS)
     found = Past(source, measure, policy.interval, end).read(START - timedelta(hours=24), end)
     assert isinstance(found, Measurement)
-    replayed = replay(policy, Hindsight(found, policy.interval), start=START, end=end)
+    history = Hindsight(found, policy.interval)
+    queries = {each.query: each.query for each in policy.guardrails}
+    values = source.readings(queries, Window(START, end, policy.interval))
+    history.readings = {query: each for query, each in values.items() if isinstance(each, Readings)}
+    replayed = replay(policy, history, start=START, end=end)
     moves = [
         Move(each.at, each.origin.name, each.to.name, each.verdict.stage.requests, each.verdict.stage.failures,
              each.verdict.lower, each.verdict.outcome)
@@ -113,3 +131,6 @@ def test_a_replay_moves_as_ticks_do(tmp_path: Path, seed: int) -> None:
     # Where only a human could go on, the replay is over; ticks go on to watch what is left.
     assert moves == (real[: len(moves)] if replayed.stopped else real)
     assert replayed.policy.rollout == NAME
+    told = [reason for each in replayed.rollbacks for reason in each.reasons]
+    waits = {wait.cause for wait in replayed.waits}
+    assert (any("guardrail latency" in reason for reason in told), "guardrails" in waits) == (text == GUARDED,) * 2
