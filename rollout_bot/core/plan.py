@@ -128,6 +128,11 @@ def _moves(
     proposal, state = decision.proposal, decision.proposal.state
     branch = _branch(state)
     current = own.pop(branch, None)
+    tidied = tuple(_supersede(own.values(), state))
+    rises = state.change.kind is ChangeKind.ADVANCE
+    if rises:
+        # Two advances are never open at once, not even where a run is killed in between.
+        yield from tidied
     if current is not None and not _same(current, proposal):
         yield ClosePull(current.pull.number, "This pull request no longer says what the bot would propose.")
         yield from _open(snapshot, situation, decision, proposal, texts, after=current.pull.number)
@@ -136,7 +141,8 @@ def _moves(
     else:
         closed = _closed(own_pulls(snapshot, state.rollout), branch)
         yield from _open(snapshot, situation, decision, proposal, texts, after=closed.number if closed else 0)
-    yield from _supersede(own.values(), state)
+    if not rises:
+        yield from tidied
 
 
 def _sweep(snapshot: Snapshot, rollout: str) -> Iterator[Action]:

@@ -220,6 +220,13 @@ def test_other_pull_requests_of_the_rollout_are_superseded_after_the_merge() -> 
     assert actions[-1] == ClosePull(5, "Superseded by: roll back to off.")
 
 
+def test_an_advance_closes_what_it_supersedes_first_so_that_two_are_never_open() -> None:
+    outdated = judged(5, up(on_hold(state()), HALF), marker(up(state(), HALF)))
+    closing, *rest = acts(situation(), outdated)
+    assert closing == ClosePull(5, "Superseded by: advance to half.")
+    assert [type(each) for each in rest] == [OpenPull, SetGate]
+
+
 # Nothing new is proposed
 
 
