@@ -50,7 +50,7 @@ def _watched(situation: Situation) -> Iterator[str]:
 
 def _ways_out(situation: Situation) -> str:
     name = situation.policy.rollout
-    proof = "a laxer max_error_rate or more traffic"
+    proof = f"a laxer max_error_rate or more traffic (rollout-bot validate {name} --live says what would do)"
     if situation.verdict.outcome is Outcome.UNAVAILABLE:
         proof = "metrics that can be read again"
     return (

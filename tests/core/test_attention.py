@@ -41,7 +41,8 @@ def test_a_stage_that_nothing_is_known_of_for_long_asks_for_somebody(
 def test_it_says_how_long_and_the_ways_out() -> None:
     (call,) = decide(here(days=6)).calls
     assert call == (
-        "no healthy verdict in 6 d; max_wait is 5 d. The ways out: a laxer max_error_rate or more traffic; "
+        "no healthy verdict in 6 d; max_wait is 5 d. The ways out: a laxer max_error_rate or more traffic "
+        "(rollout-bot validate checkout --live says what would do); "
         "rollout-bot advance checkout --reason …, for an owner to approve; or rollout-bot rollback checkout --reason …"
     )
     (call,) = decide(here(outcome=Outcome.UNAVAILABLE)).calls
