@@ -16,6 +16,7 @@ from rollout_bot.forge.github.desk import Branch, Desk, ref_path
 from rollout_bot.forge.github.errors import Purpose, Rejected, Unanswered
 from rollout_bot.forge.github.finishing import finish
 from rollout_bot.forge.github.reading import Handle, Node, blob
+from rollout_bot.forge.github.transport import Answer
 from rollout_bot.forge.interface import Applied, Conflict, ForgeError
 
 BODY = 65_536
@@ -84,7 +85,11 @@ def _create(desk: Desk, action: OpenPull) -> tuple[str, str | None]:
     """
     ref = {"repositoryId": desk.view.repository, "name": f"refs/heads/{action.branch}", "oid": action.base}
     variables = {"ref": ref, "commit": _commit(desk, action), "branch": action.branch}
-    answer = desk.transport.mutate(queries.CREATE, variables, _creating(action))
+    return _made(desk.transport.mutate(queries.CREATE, variables, _creating(action)), action)
+
+
+def _made(answer: Answer, action: OpenPull) -> tuple[str, str | None]:
+    """The new head, and the branch's id. Raises _Outrun where the branch had another pull request meanwhile."""
     committed: Node = answer.data.get("createCommitOnBranch") or {}
     if not committed.get("commit"):
         raise _uncommitted(answer.error, action)
@@ -137,11 +142,13 @@ def _resume(desk: Desk, action: OpenPull, error: ForgeError) -> Applied:
         # Whatever is on a branch of the bot's without a pull request was not judged; it is made anew.
         content = {"sha": action.base, "force": True}
         desk.transport.write("PATCH", ref_path(desk.place, action.branch), _creating(action), content)
-    answer = desk.transport.mutate(queries.COMMIT, {"commit": _commit(desk, action)}, _creating(action))
-    made: Node = (answer.data.get("createCommitOnBranch") or {}).get("commit") or {}
-    if not made:
-        raise _uncommitted(answer.error, action)
-    return _propose(desk, action, str(made["oid"]), found.id)
+    variables = {"commit": _commit(desk, action), "branch": action.branch}
+    try:
+        head, branch_id = _made(desk.transport.mutate(queries.COMMIT, variables, _creating(action)), action)
+    except _Outrun as outrun:
+        # Another run opened or even merged the same since the look.
+        return _resume(desk, action, outrun)
+    return _propose(desk, action, head, branch_id or found.id)
 
 
 def _known(desk: Desk, action: OpenPull, found: Branch) -> Applied | None:

@@ -200,25 +200,28 @@ query Pull($owner: String!, $name: String!, $number: Int!, $base: String!, $root
 )
 """One pull request, and what stands between it and its merge."""
 
-CREATE = """
-mutation Create($ref: CreateRefInput!, $commit: CreateCommitOnBranchInput!, $branch: String!) {
-  createRef(input: $ref) { ref { id } }
-  createCommitOnBranch(input: $commit) {
+_COMMITTED = """createCommitOnBranch(input: $commit) {
     commit { oid }
     ref { id repository { pullRequests(headRefName: $branch, first: 20, orderBy: {field: CREATED_AT, direction: DESC}) {
       nodes { number isCrossRepository }
     } } }
-  }
-}
-"""
-"""A branch and its one commit: GitHub carries the steps of a mutation out one after the other. The answer tells the
-branch's pull requests, so that what a person has just refused is not opened again.
+  }"""
+"""The answer tells the branch's pull requests: what somebody has just refused, or another run has opened or merged
+since the look, is not opened again.
 """
 
-COMMIT = """
-mutation Commit($commit: CreateCommitOnBranchInput!) {
-  createCommitOnBranch(input: $commit) { commit { oid } }
-}
+CREATE = f"""
+mutation Create($ref: CreateRefInput!, $commit: CreateCommitOnBranchInput!, $branch: String!) {{
+  createRef(input: $ref) {{ ref {{ id }} }}
+  {_COMMITTED}
+}}
+"""
+"""A branch and its one commit: GitHub carries the steps of a mutation out one after the other."""
+
+COMMIT = f"""
+mutation Commit($commit: CreateCommitOnBranchInput!, $branch: String!) {{
+  {_COMMITTED}
+}}
 """
 
 UPDATE_REFS = """
