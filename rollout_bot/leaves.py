@@ -32,7 +32,7 @@ Task = tuple[str, Callable[[], str]]
 class Leaves:
     """Where it all goes. `file` is for metrics; `pulls` is what the address of a pull request begins with.
 
-    `every` says whether ticks are about every rollout of the repository.
+    `every` says whether ticks are about every rollout of the repository, or of a shard: each has a file of its own.
     """
 
     environment: Mapping[str, str] = field(repr=False)

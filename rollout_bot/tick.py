@@ -13,7 +13,17 @@ from rollout_bot.core.gate import judge as judge_gate
 from rollout_bot.core.links import NOWHERE, Links
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState, Snapshot, branch_name, state_path
+from rollout_bot.core.repository import (
+    GateState,
+    GateStatus,
+    PullRequest,
+    PullState,
+    Snapshot,
+    branch_name,
+    rollout_of,
+    state_path,
+)
+from rollout_bot.core.shards import WHOLE, Shard
 from rollout_bot.core.situation import Situation
 from rollout_bot.core.state import Approval, State
 from rollout_bot.evaluation import CannotEvaluate, Evaluator, committed_states
@@ -53,7 +63,7 @@ class _Texts:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One look: every rollout evaluated against one snapshot, and the status of every open pull request."""
+    """One look: the rollouts evaluated against one snapshot, and the status of each open pull request of the shard."""
 
     snapshot: Snapshot
     records: Mapping[str, RolloutRecord]
@@ -67,8 +77,8 @@ class _Round:
 class Tick:
     """One pass over the rollouts of a repository.
 
-    `only` names those to act for (None: all); the others are evaluated all the same, for the gates. With `dry_run`
-    the record holds the steps that would be taken, none of them carried out.
+    `only` names those to act for (None: all); the others are evaluated all the same, for the gates. Of both, a `shard`
+    knows its own only. With `dry_run` the record holds the steps that would be taken, none of them carried out.
     """
 
     forge: Forge
@@ -77,6 +87,7 @@ class Tick:
     dry_run: bool = False
     progress: Progress = lambda _done, _all: None
     links: Links = NOWHERE
+    shard: Shard = WHOLE
 
     def run(self, request: Request | None = None) -> TickRecord:
         """Looks, decides and acts. Raises ForgeError if the forge cannot be read at all.
@@ -99,7 +110,7 @@ class Tick:
                 break
             pending = conflicts
             look = self._look(pending, None)
-        chosen = tuple(done[name] for name in sorted(done) if self.only is None or name in self.only)
+        chosen = tuple(done[name] for name in sorted(done) if self._is_chosen(name))
         return TickRecord(self.evaluator.now, self.forge.requests, chosen, tuple(gates), self.dry_run, look.snapshot)
 
     def verify(self, number: int) -> tuple[PullRequest, GateStatus, tuple[str, ...]]:
@@ -121,15 +132,26 @@ class Tick:
     def _look(self, only: frozenset[str] | None, request: Request | None) -> _Round:
         snapshot = self.forge.snapshot()
         names = snapshot.rollouts()
-        touched = {name for pull in snapshot.open_pulls() for name in _touched(pull)}
-        wanted = [name for name in names if only is None or name in only or name in touched]
+        pulls = [pull for pull in snapshot.open_pulls() if self._is_ours(snapshot, pull)]
+        touched = {name for pull in pulls for name in _touched(pull)}
+        wanted = [name for name in names if self._is_chosen(name, only) or name in touched]
         records: dict[str, RolloutRecord] = {}
         asked = {name: request if only is not None and name in only else None for name in wanted}
         for record in _side_by_side(lambda name: self._evaluate(snapshot, name, asked[name]), wanted):
             records[record.rollout] = record
             self.progress(len(records), len(wanted))
-        gates = {pull.number: _judged(snapshot, records, pull) for pull in snapshot.open_pulls()}
+        gates = {pull.number: _judged(snapshot, records, pull) for pull in pulls}
         return _Round(snapshot, records, gates)
+
+    def _is_chosen(self, name: str, among: frozenset[str] | None = None) -> bool:
+        """Whether this tick acts for a rollout; `among` are those that it looks at now, if not at all of them."""
+        named = self.only if among is None else among
+        return (named is None or name in named) and self.shard.holds(name)
+
+    def _is_ours(self, snapshot: Snapshot, pull: PullRequest) -> bool:
+        """Whether an open pull request belongs to this shard: exactly one of all shards says yes."""
+        home = _home(snapshot, pull)
+        return self.shard.first if home is None else self.shard.holds(home)
 
     def _evaluate(self, snapshot: Snapshot, name: str, request: Request | None) -> RolloutRecord:
         try:
@@ -142,11 +164,7 @@ class Tick:
 
     def _act(self, look: _Round, done: dict[str, RolloutRecord], pending: frozenset[str] | None) -> frozenset[str]:
         """Plans and applies for each rollout, rollbacks first; names those for which somebody was faster."""
-        names = [
-            name
-            for name in look.records
-            if (self.only is None or name in self.only) and (pending is None or name in pending)
-        ]
+        names = [name for name in look.records if self._is_chosen(name) and (pending is None or name in pending)]
         names.sort(key=lambda name: (not _is_rollback(look.records[name]), name))
         conflicts: set[str] = set()
         for name in names:
@@ -176,10 +194,10 @@ class Tick:
         planned = {
             pull.number
             for name, record in look.records.items()
-            if record.situation is not None and (self.only is None or name in self.only)
+            if record.situation is not None and self._is_chosen(name)
             for pull in look.own(name)
         }
-        others = [pull for pull in look.snapshot.open_pulls() if pull.number not in planned]
+        others = [pull for pull in look.snapshot.open_pulls() if pull.number in look.gates.keys() - planned]
         actions = plan_gates((pull, look.gates[pull.number]) for pull in others)
         if self.dry_run:
             return [Step(action) for action in actions]
@@ -207,6 +225,12 @@ def unknown(name: str, snapshot: Snapshot) -> str:
 def _touched(pull: PullRequest) -> frozenset[str]:
     """The rollouts whose folders a pull request changes."""
     return frozenset(path.split("/")[1] for path in pull.changes if path.count("/") >= 2)
+
+
+def _home(snapshot: Snapshot, pull: PullRequest) -> str | None:
+    """The rollout that a pull request belongs to: the bot's own says it by its branch, others by what they touch."""
+    own = rollout_of(pull.branch) if pull.author == snapshot.actor else None
+    return own or min(_touched(pull), default=None)
 
 
 def _is_rollback(record: RolloutRecord) -> bool:

@@ -34,6 +34,7 @@ from rollout_bot.commands.where import (
     print_report,
     report_to_runner,
 )
+from rollout_bot.core.shards import WHOLE, Shard, parse_shard
 from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ examples:
   rollout-bot tick checkout --dry-run                what would be done for one of them
   rollout-bot tick --format json | jq '.rollouts[] | {rollout, decision}'
   rollout-bot tick --every 60s --for 14m             keeps watching between two schedules
+  rollout-bot tick --shard 2/4                       the second of four runs that share the rollouts
   rollout-bot tick --metrics-file /var/lib/node_exporter/textfile_collector/rollouts.prom
   rollout-bot tick --now 2026-11-23T09:15:00Z        as of another time, for reproducible runs
 
@@ -70,6 +72,12 @@ def add(commands: Subparsers) -> None:
     parser.add_argument("--every", type=duration, metavar="TIME", help="tick again and again, at this distance: 60s")
     parser.add_argument("--for", dest="span", type=duration, metavar="TIME", help="how long, with --every: 14m")
     parser.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="K/N",
+        help="only the rollouts and pull requests of the Kth of N runs, each of which belongs to exactly one",
+    )
+    parser.add_argument(
         "--metrics-file",
         type=Path,
         metavar="PATH",
@@ -82,9 +90,18 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     if (options.every is None) is not (options.span is None) or (options.every and options.now):
         raise UsageError("--every and --for go together, and not with --now: tick --every 60s --for 14m")
+    if options.shard and options.rollouts:
+        raise UsageError("--shard is about all rollouts; leave it out, or the names")
     if options.every is None:
         return _once(options)
     return max(repeated(lambda: _once_or_later(options), options.every, options.span))
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def repeated(
@@ -123,10 +140,11 @@ def _once(options: argparse.Namespace) -> int:
     from rollout_bot.tick import Tick
 
     now = now_of(options)
-    only = frozenset(options.rollouts) or None
+    only, shard = frozenset(options.rollouts) or None, options.shard or WHOLE
     forge = open_forge(options, now)
     with _progress() as progress:
-        record = Tick(forge, evaluator(options, now), only, options.dry_run, progress, links_of(options)).run()
+        tick = Tick(forge, evaluator(options, now), only, options.dry_run, progress, links_of(options), shard)
+        record = tick.run()
     show(record, options)
     follow_up(record, forge, options)
     return exit_code(record)

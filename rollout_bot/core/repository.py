@@ -32,6 +32,13 @@ def branch_name(rollout: str, generation: int, stage: str) -> str:
     return f"rollout/{rollout}/{generation}-{stage}"
 
 
+def rollout_of(branch: str) -> str | None:
+    """The rollout that a branch of the bot's is for; None where it is none of the bot's."""
+    root, _, rest = branch.partition("/")
+    name, _, transition = rest.partition("/")
+    return name if root == "rollout" and name and transition else None
+
+
 @dataclass(frozen=True, slots=True)
 class Revision:
     """One first-parent commit of the base branch that changed a file. `content` is None where it was deleted.

@@ -78,6 +78,7 @@ def called(runner: StubRunner, **inputs: str) -> list[str]:
         ({"rollout": "shop"}, ["tick", "--", "shop"]),
         ({"dry_run": "true", "reason": "ignored"}, ["tick", "--dry-run", "--"]),
         ({"every": "60s", "for": "14m"}, ["tick", "--every=60s", "--for=14m", "--"]),
+        ({"shard": "2/4"}, ["tick", "--shard=2/4", "--"]),
         ({"command": "hold", "rollout": "shop", "reason": "r"}, ["hold", "--reason=r", "--", "shop"]),
         ({"command": "resume", "rollout": "shop", "reason": "r"}, ["resume", "--reason=r", "--", "shop"]),
         ({"command": "advance", "rollout": "shop", "reason": ""}, ["advance", "--reason=", "--", "shop"]),
@@ -109,6 +110,7 @@ def test_what_people_type_stays_what_it_is(runner: StubRunner, text: str) -> Non
     assert called(runner, command="rollback", rollout=text, reason=text, to=text) == expected
     assert called(runner, command="backtest", against=text) == ["backtest", f"--against={text}", "--"]
     assert called(runner, every=text, **{"for": text}) == ["tick", f"--every={text}", f"--for={text}", "--"]
+    assert called(runner, shard=text) == ["tick", f"--shard={text}", "--"]
 
 
 @pytest.mark.parametrize("text", ["", "tick; id", "--version", "demo", "init", "pulls", *HOSTILE])
