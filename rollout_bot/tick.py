@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate, StartWorkflow
 from rollout_bot.core.decision import Decision, DecisionAction, Proposal, Request
-from rollout_bot.core.gate import UNTOUCHED, Base, worst
+from rollout_bot.core.gate import UNTOUCHED, Base, irregular, worst
 from rollout_bot.core.gate import judge as judge_gate
 from rollout_bot.core.links import NOWHERE, Links
 from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates
@@ -245,7 +245,7 @@ def _judged(snapshot: Snapshot, records: Mapping[str, RolloutRecord], pull: Pull
 
 
 def _gate(snapshot: Snapshot, records: Mapping[str, RolloutRecord], pull: PullRequest) -> GateStatus:
-    statuses = []
+    statuses = [irregular(path) for path in pull.irregular]
     for name in sorted(_touched(pull)):
         record = records.get(name, RolloutRecord(name))
         state, lawful = committed_states(snapshot, name)

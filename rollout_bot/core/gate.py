@@ -54,6 +54,11 @@ class Base:
 UNTOUCHED = GateStatus(GateState.SUCCESS, "touches no rollout state")
 
 
+def irregular(path: str) -> GateStatus:
+    """No link leads out of the owners' paths, and what a deployment reads is what was judged."""
+    return _failure(f"{path} is a symbolic link or a submodule; put a regular file there, or a folder of them")
+
+
 def _status(state: GateState, text: str) -> GateStatus:
     return GateStatus(state, text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…")
 

@@ -38,6 +38,10 @@ from rollout_bot.core.state import Approval, ChangeKind, State
 SWEPT_AT_ONCE = 5
 """Branches of one rollout that a tick deletes at most."""
 
+_RESERVED = (
+    "The bot needs the branch `{branch}` for a change of its own; open this again from a branch of another name."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PullText:
@@ -139,10 +143,17 @@ def _moves(
     elif current is not None:
         yield from _refresh(situation, decision, proposal, current, texts)
     else:
-        closed = _closed(own_pulls(snapshot, state.rollout), branch)
-        yield from _open(snapshot, situation, decision, proposal, texts, after=closed.number if closed else 0)
+        yield from _cleared(snapshot, branch)
+        after = max((pull.number for pull in snapshot.pulls if pull.branch == branch), default=0)
+        yield from _open(snapshot, situation, decision, proposal, texts, after=after)
     if not rises:
         yield from tidied
+
+
+def _cleared(snapshot: Snapshot, branch: str) -> Iterator[Action]:
+    """Closes pull requests of others from a branch that the bot needs: no name that is taken stops a rollback."""
+    strangers = (each for each in snapshot.open_pulls() if each.branch == branch and each.author != snapshot.actor)
+    return (ClosePull(pull.number, _RESERVED.format(branch=branch)) for pull in strangers)
 
 
 def _sweep(snapshot: Snapshot, rollout: str) -> Iterator[Action]:

@@ -27,6 +27,11 @@ def approval_path(rollout: str, stage: str) -> str:
     return f"{ROOT}/{rollout}/approvals/{stage}.yaml"
 
 
+def below_root(path: str) -> bool:
+    """Whether a path is `rollout-state` itself, as a link or a submodule would be, or something in it."""
+    return path == ROOT or path.startswith(f"{ROOT}/")
+
+
 def branch_name(rollout: str, generation: int, stage: str) -> str:
     """The idempotency key of a transition: the generation is the one it would create."""
     return f"rollout/{rollout}/{generation}-{stage}"
@@ -79,7 +84,8 @@ class PullRequest:
     `paths` are all the paths its head changes compared with the merge base, `changes` the new contents of those under
     `rollout-state/` (None: deleted). `approvers` are code owners whose approval counts for the present head;
     `owners_approved` says whether every changed path that has owners was approved by one of them. `gate` is the status
-    on the present head, if any. `reviewers` were asked for their review, on a forge that tells.
+    on the present head, if any. `reviewers` were asked for their review, on a forge that tells. `irregular` are
+    the paths at or under `rollout-state/` that the head makes a symbolic link or a submodule.
     """
 
     number: int
@@ -99,6 +105,7 @@ class PullRequest:
     closed_at: datetime | None = None
     closed_by: str | None = None
     reviewers: tuple[str, ...] = ()
+    irregular: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,18 @@ OWNERS = """\
 Content = str | bytes | None
 
 
+class Link(bytes):
+    """The content of a symbolic link: where it leads."""
+
+
+class Module(bytes):
+    """The content of a submodule: the id of a commit of another repository."""
+
+
+MODES = {Link: "120000", Module: "160000"}
+"""Git's modes for what is no regular file."""
+
+
 @dataclass(frozen=True)
 class Repository:
     """A repository at `path`: a work tree, or the git directory itself where `bare`."""
@@ -139,8 +151,11 @@ def _stream(
         quoted = '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
         if content is None:
             lines.append(f"D {quoted}")
+        elif isinstance(content, Module):
+            lines.append(f"M 160000 {content.decode()} {quoted}")
         else:
-            lines += [f"M 100644 inline {quoted}", *_data(content.encode() if isinstance(content, str) else content)]
+            mode = MODES.get(type(content), "100644")
+            lines += [f"M {mode} inline {quoted}", *_data(content.encode() if isinstance(content, str) else content)]
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rollout_bot.core.repository import GATE, ROOT
+from rollout_bot.core.repository import GATE, ROOT, below_root
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.errors import Overloaded, Purpose
 from rollout_bot.forge.github.history import KEPT
@@ -49,9 +49,9 @@ class Listed:
 
     @property
     def ours(self) -> tuple[str, ...]:
-        """Those under `rollout-state/` that are still there."""
+        """Those at or under `rollout-state/` that are still there."""
         gone = set(self.deleted)
-        return tuple(path for path in self.paths if path.startswith(f"{ROOT}/") and path not in gone)
+        return tuple(path for path in self.paths if below_root(path) and path not in gone)
 
     @property
     def doubtful(self) -> bool:
@@ -110,16 +110,16 @@ class Asker:
     def learn(
         self, base: str, paths: Sequence[str], contents: Sequence[tuple[str, str]], heads: Sequence[str]
     ) -> tuple[dict[str, list[Node]], dict[tuple[str, str], Node | None], dict[str, Node | None]]:
-        """Commits that changed the paths, newest first; blobs by head and path; trees of names by head: together."""
+        """Commits that changed the paths, newest first; files by head and path; trees of names by head: together."""
         first = queries.revisions_at_once(len(paths))
         parts: list[Part] = [_revisions(base, path, None, first) for path in paths]
         parts += [_blob(head, path) for head, path in contents]
         parts += [_names(head) for head in heads]
         answers = iter(self._together(parts))
         pages = {path: next(answers)["history"] for path in paths}
-        blobs = {key: next(answers) for key in contents}
+        files = {key: (next(answers) or {}).get("file") for key in contents}
         trees = {head: next(answers) for head in heads}
-        return self._histories(base, pages), blobs, trees
+        return self._histories(base, pages), files, trees
 
     def renamed(self, number: int) -> tuple[str, ...]:
         """The former paths under `rollout-state/` of a pull request's renamed files, which only REST tells."""

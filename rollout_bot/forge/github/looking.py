@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from rollout_bot.core.repository import (
     GATE,
@@ -29,7 +30,10 @@ CONTENTS = 200
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A snapshot, and what GitHub needs to be told to act on it."""
+    """A snapshot, and what GitHub needs to be told to act on it.
+
+    `recent` are the base's newest commits, `at` is the latest of their dates.
+    """
 
     snapshot: Snapshot
     people: People
@@ -37,6 +41,15 @@ class View:
     owned: bool
     repository: str
     handles: Mapping[int, Handle]
+    recent: frozenset[str]
+    at: datetime
+
+    def holds(self, pull: Node) -> bool:
+        """Whether a pull request was merged and is part of the snapshot already."""
+        at = pull["mergedAt"]
+        return at is not None and (
+            (pull["mergeCommit"] or {}).get("oid") in self.recent or reading.moment(at) < self.at
+        )
 
 
 @dataclass
@@ -46,6 +59,8 @@ class _Memory:
     base: str = ""
     history: dict[str, tuple[Revision, ...]] = field(default_factory=dict)
     changes: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    irregular: set[tuple[str, str]] = field(default_factory=set)
+    """Heads and paths of what is no regular file there."""
     differing: dict[str, dict[str, bool]] = field(default_factory=dict)
     """By head: the paths that differ from the base's, and whether each is still there."""
 
@@ -54,6 +69,7 @@ class _Memory:
         if base != self.base:
             self.base, self.history, self.differing = base, {}, {}
         self.changes = {key: content for key, content in self.changes.items() if key[0] in heads}
+        self.irregular &= self.changes.keys()
 
 
 class Looker:
@@ -114,6 +130,8 @@ class Looker:
             owned=owned,
             repository=str(repository["id"]),
             handles={int(node["number"]): reading.handle(node) for node in opened},
+            recent=frozenset(str(node["oid"]) for node in target["history"]["nodes"]),
+            at=max(reading.moment(node["committedDate"]) for node in target["history"]["nodes"]),
         )
 
     def _learn(
@@ -150,11 +168,12 @@ class Looker:
             and node["headRefOid"] not in memory.differing
             and (reading.last_commit(node).get("file") or {}).get("oid") != root
         ]
-        histories, blobs, trees = self._asker.learn(base, wanted, contents, heads)
+        histories, found, trees = self._asker.learn(base, wanted, contents, heads)
         seen = window(base, target["history"]["nodes"])
         branch = str(self.place.base)
         memory.history |= {path: revisions(nodes, branch, seen, people) for path, nodes in histories.items()}
-        memory.changes |= {key: reading.blob(found) for key, found in blobs.items()}
+        memory.changes |= {key: reading.content(file) for key, file in found.items()}
+        memory.irregular |= {key for key, file in found.items() if file is not None and not reading.regular(file)}
         present = {path: str(entry["oid"]) for path, entry in reading.entries((target["file"] or {}).get("object"))}
         for head, tree in trees.items():
             there = {path: str(entry["oid"]) for path, entry in reading.entries(tree)}
@@ -177,7 +196,8 @@ class Looker:
         paths = tuple(dict.fromkeys((*listed.paths, *changes)))
         given = reading.approving(node["latestOpinionatedReviews"], head, people.name(node.get("author")), people)
         judged = reading.approval(node.get("reviewDecision"), given, paths, owners)
-        return reading.pull(node, people, paths, changes, judged)
+        irregular = [path for path in changes if (head, path) in self._memory.irregular]
+        return reading.pull(node, people, paths, changes, judged, irregular)
 
 
 def _deep(paths: Iterable[str]) -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -15,9 +16,9 @@ from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.desk import Branch, Desk, ref_path
 from rollout_bot.forge.github.errors import Purpose, Rejected, Unanswered
 from rollout_bot.forge.github.finishing import finish
-from rollout_bot.forge.github.reading import Handle, Node, blob
+from rollout_bot.forge.github.reading import Handle, Node, content
 from rollout_bot.forge.github.transport import Answer
-from rollout_bot.forge.interface import Applied, Conflict, ForgeError
+from rollout_bot.forge.interface import Applied, Conflict, ForgeError, NotFound
 
 BODY = 65_536
 """Characters of a pull request's text or a comment, GitHub's limit."""
@@ -41,6 +42,8 @@ def open_pull(desk: Desk, action: OpenPull) -> Applied:
         head, branch_id = _create(desk, action)
     except (Rejected, Unanswered) as error:
         return _resume(desk, action, error)
+    except NotFound as error:
+        raise _shadowed(desk, action) or error from None
     return _propose(desk, action, head, branch_id)
 
 
@@ -72,9 +75,9 @@ def _check(desk: Desk, action: OpenPull) -> None:
 def _compare(desk: Desk, action: OpenPull, tip: str) -> None:
     """The files must be as they were when the plan was made; elsewhere the base may have moved on."""
     keys = [(commit, path) for path in action.files for commit in (action.base, tip)]
-    blobs = desk.asker.learn(tip, (), keys, ())[1]
+    files = desk.asker.learn(tip, (), keys, ())[1]
     for path in action.files:
-        if blobs[action.base, path] != blobs[tip, path]:
+        if files[action.base, path] != files[tip, path]:
             raise Conflict(f"{path} has changed on {desk.base}; take a new snapshot")
 
 
@@ -85,17 +88,18 @@ def _create(desk: Desk, action: OpenPull) -> tuple[str, str | None]:
     """
     ref = {"repositoryId": desk.view.repository, "name": f"refs/heads/{action.branch}", "oid": action.base}
     variables = {"ref": ref, "commit": _commit(desk, action), "branch": action.branch}
-    return _made(desk.transport.mutate(queries.CREATE, variables, _creating(action)), action)
+    return _made(desk, desk.transport.mutate(queries.CREATE, variables, _creating(action)), action)
 
 
-def _made(answer: Answer, action: OpenPull) -> tuple[str, str | None]:
+def _made(desk: Desk, answer: Answer, action: OpenPull) -> tuple[str, str | None]:
     """The new head, and the branch's id. Raises _Outrun where the branch had another pull request meanwhile."""
     committed: Node = answer.data.get("createCommitOnBranch") or {}
     if not committed.get("commit"):
         raise _uncommitted(answer.error, action)
     found = committed.get("ref") or {}
     pulls = ((found.get("repository") or {}).get("pullRequests") or {}).get("nodes") or ()
-    if any(node["number"] > action.after and not node["isCrossRepository"] for node in pulls):
+    here = (node for node in pulls if node["baseRefName"] == desk.base and not node["isCrossRepository"])
+    if any(node["number"] > action.after and not desk.view.holds(node) for node in here):
         raise _Outrun(f"{action.branch} has had another pull request meanwhile; the next tick sees it")
     return str(committed["commit"]["oid"]), found.get("id")
 
@@ -137,14 +141,14 @@ def _resume(desk: Desk, action: OpenPull, error: ForgeError) -> Applied:
             _drop(desk, action, found)
         return done
     if found.head is None:
-        raise error
+        raise _shadowed(desk, action) or error
     if found.head != action.base:
         # Whatever is on a branch of the bot's without a pull request was not judged; it is made anew.
         content = {"sha": action.base, "force": True}
         desk.transport.write("PATCH", ref_path(desk.place, action.branch), _creating(action), content)
     variables = {"commit": _commit(desk, action), "branch": action.branch}
     try:
-        head, branch_id = _made(desk.transport.mutate(queries.COMMIT, variables, _creating(action)), action)
+        head, branch_id = _made(desk, desk.transport.mutate(queries.COMMIT, variables, _creating(action)), action)
     except _Outrun as outrun:
         # Another run opened or even merged the same since the look.
         return _resume(desk, action, outrun)
@@ -158,9 +162,22 @@ def _known(desk: Desk, action: OpenPull, found: Branch) -> Applied | None:
             return _same(desk, action, node)
         pull = desk.remember(node)
         if pull.state is PullState.MERGED:
+            if desk.view.holds(node):
+                # The plan knew what it brought: a life of the rollout before this one, or what is no rollout's.
+                continue
             return Applied(changed=False, pull=pull)
         if pull.number > action.after:
             raise Conflict(f"#{pull.number} of {action.branch} was closed meanwhile; the next tick sees it")
+    return None
+
+
+def _shadowed(desk: Desk, action: OpenPull) -> ForgeError | None:
+    """Whether another branch keeps this one from existing: git has none below another."""
+    parents = itertools.accumulate(action.branch.split("/")[:-1], lambda parent, name: f"{parent}/{name}")
+    for parent in parents:
+        if desk.branch(parent).head is not None:
+            what = f"there is a branch called {parent}, and git keeps none below another; delete or rename it"
+            return ForgeError(f"cannot {_creating(action).what}: {what}")
     return None
 
 
@@ -178,8 +195,8 @@ def _drop(desk: Desk, action: OpenPull, found: Branch) -> None:
 def _same(desk: Desk, action: OpenPull, node: Node) -> Applied:
     """An open pull request of the branch: ours, if it brings these files and no other."""
     head = str(node["headRefOid"])
-    blobs = desk.asker.learn(action.base, (), [(head, path) for path in action.files], ())[1]
-    same = all(blob(blobs[head, path]) == raw(text) for path, text in action.files.items())
+    files = desk.asker.learn(action.base, (), [(head, path) for path in action.files], ())[1]
+    same = all(content(files[head, path]) == raw(text) for path, text in action.files.items())
     listed = desk.asker.paths([node])[int(node["number"])]
     if not same or listed.doubtful or not set(listed.paths) <= set(action.files):
         raise Conflict(f"#{node['number']} of {action.branch} is open with another content; close it first")

@@ -33,6 +33,7 @@ _FILE_PAGE = "pageInfo { hasNextPage endCursor } nodes { path changeType }"
 _PULL = f"""
 fragment pull on PullRequest {{
   id number title body state createdAt closedAt isCrossRepository baseRefName headRefName headRefOid
+  mergedAt mergeCommit {{ oid }}
   headRepositoryOwner {{ login }}
   author {{ {_ACTOR} }}
 }}
@@ -203,7 +204,7 @@ query Pull($owner: String!, $name: String!, $number: Int!, $base: String!, $root
 _COMMITTED = """createCommitOnBranch(input: $commit) {
     commit { oid }
     ref { id repository { pullRequests(headRefName: $branch, first: 20, orderBy: {field: CREATED_AT, direction: DESC}) {
-      nodes { number isCrossRepository }
+      nodes { number isCrossRepository baseRefName mergedAt mergeCommit { oid } }
     } } }
   }"""
 """The answer tells the branch's pull requests: what somebody has just refused, or another run has opened or merged
@@ -268,7 +269,9 @@ class Asking:
         return self.add(f"object(expression: {asked}) {{ ... on Commit {{ {history} {{ ...revisions {content} }} }} }}")
 
     def blob(self, commit: str, path: str) -> str:
-        return self.add(f"object(expression: {self.value('String!', f'{commit}:{path}')}) {{ {_BLOB} }}")
+        asked, place = self.value("String!", commit), self.value("String!", path)
+        file = f"file(path: {place}) {{ mode object {{ {_BLOB} }} }}"
+        return self.add(f"object(expression: {asked}) {{ ... on Commit {{ {file} }} }}")
 
     def names(self, commit: str, folder: str) -> str:
         return self.add(f"object(expression: {self.value('String!', f'{commit}:{folder}')}) {{ {_NAMES} }}")

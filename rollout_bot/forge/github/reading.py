@@ -86,6 +86,11 @@ def regular(entry: Node | None) -> bool:
     return entry is not None and entry.get("mode") in _REGULAR
 
 
+def content(entry: Node | None) -> bytes:
+    """What a file holds; of what is no file, nothing that can be read."""
+    return blob((entry or {}).get("object")) if regular(entry) else UNREADABLE
+
+
 def entries(tree: Node | None, folder: str = ROOT) -> Iterator[tuple[str, Node]]:
     """The regular files of a nested tree, by their whole path."""
     for entry in (tree or {}).get("entries") or ():
@@ -164,6 +169,7 @@ def pull(
     paths: Sequence[str] = (),
     changes: Mapping[str, bytes | None] | None = None,
     judged: Approval | None = None,
+    irregular: Sequence[str] = (),
 ) -> PullRequest:
     """A pull request. The branch of a fork is written "owner:branch", so that it is nobody's branch here."""
     branch, state = str(node["headRefName"]), PullState(str(node["state"]).lower())
@@ -190,6 +196,7 @@ def pull(
         closed_by=next((people.name(event.get("actor")) for event in closer), None)
         if state != PullState.OPEN
         else None,
+        irregular=tuple(irregular),
     )
 
 

@@ -172,6 +172,10 @@ class LocalForge(Desk):
             if pull.state is PullState.OPEN:
                 return self._found(pull, action)
             if pull.state is PullState.MERGED:
+                held = self._objects.contains(action.base, record.merge_commit or pull.head)
+                if held and not self._holds(action.base, action):
+                    # The plan knew what it brought: a life of the rollout before this one, or what is no rollout's.
+                    continue
                 return Applied(changed=False, pull=pull)
             if pull.number > action.after:
                 raise Conflict(f"#{pull.number} of {action.branch} was closed meanwhile; the next tick sees it")
@@ -198,13 +202,14 @@ class LocalForge(Desk):
         return Applied(changed=True, pull=self.pull(number))
 
     def _found(self, pull: PullRequest, action: OpenPull) -> Applied:
-        entries = self._objects.tree(pull.head, action.files)
-        contents = self._objects.contents(entries)
-        same = all(contents.get(path) == raw(content) for path, content in action.files.items())
-        if not same or not set(pull.paths) <= set(action.files):
+        if not self._holds(pull.head, action) or not set(pull.paths) <= set(action.files):
             raise Conflict(f"#{pull.number} of {action.branch} is open with another content; close it first")
         self._made[action.branch] = pull.head
         return Applied(changed=False, pull=pull)
+
+    def _holds(self, commit: str, action: OpenPull) -> bool:
+        contents = self._objects.contents(self._objects.tree(commit, action.files))
+        return all(contents.get(path) == raw(content) for path, content in action.files.items())
 
     def _compare(self, action: OpenPull, tip: str) -> None:
         """The files must be as they were when the plan was made; elsewhere the base may have moved on."""

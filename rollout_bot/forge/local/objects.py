@@ -43,6 +43,11 @@ class Change:
     old: Entry | None
     new: Entry | None
 
+    @property
+    def irregular(self) -> bool:
+        """Whether it became something that is no file: a symbolic link or a submodule."""
+        return self.new is not None and not self.new.regular
+
 
 @dataclass(frozen=True, slots=True)
 class Landed:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rollout_bot.core.repository import ROOT, GateState, PullRequest, PullState, Revision
+from rollout_bot.core.repository import ROOT, GateState, PullRequest, PullState, Revision, below_root
 from rollout_bot.forge.codeowners import PLACES, Owners, fold, read_owners
 from rollout_bot.forge.git import GitFailed, shown
 from rollout_bot.forge.local.objects import Change, Entry, Landed, Objects
@@ -81,6 +81,7 @@ class Reader:
             closed_at=record.closed_at,
             closed_by=record.closed_by,
             reviewers=record.reviewers,
+            irregular=tuple(shown(path) for path, change in changes.items() if below_root(path) and change.irregular),
         )
 
     def missing(self, pull: PullRequest, base: Base) -> tuple[str, ...]:

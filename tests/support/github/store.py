@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rollout_bot.forge.git import Git, GitFailed
+from support.repositories import MODES
 
 NOBODY = "0" * 40
 _SHAPE = "%x1f".join(("%H", "%T", "%P", "%an", "%ae", "%at", "%ct", "%B"))
@@ -177,7 +178,7 @@ class Store:
                 lines.append(f"0 {NOBODY}\t{path}")
             else:
                 blob = self.git.line("hash-object", "-w", "--stdin", stdin=content)
-                lines.append(f"100644 {blob}\t{path}")
+                lines.append(f"{MODES.get(type(content), '100644')} {blob}\t{path}")
         self.git.run("update-index", "-z", "--index-info", stdin="\0".join([*lines, ""]).encode(), extra=index)
         return self.git.line("write-tree", extra=index)
 
