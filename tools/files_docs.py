@@ -14,10 +14,10 @@ TARGET = Path(__file__).parents[1] / "docs" / "files.md"
 HEAD = """\
 # Every field of every file
 
-Written by `python tools/files_docs.py` from the JSON Schemas that `rollout-bot schema policy`, `rollout-bot schema state` and
-`rollout-bot schema approval` print; a test holds them against each other. What the fields are good for, with examples, is in
-[policy.md](policy.md), [metrics.md](metrics.md) and [state.md](state.md). `[]` stands for each entry of a list; what is in
-**bold** is required.
+Written by `python tools/files_docs.py` from the JSON Schemas that `rollout-bot schema policy`, `rollout-bot schema
+state` and `rollout-bot schema approval` print; a test holds them against each other. What the fields are good for, with
+examples, is in [policy.md](policy.md), [metrics.md](metrics.md) and [state.md](state.md). `[]` stands for each entry of
+a list; what is in **bold** is required.
 """
 FILES = {"policy.yaml": "policy", "state.yaml": "state", "approvals/STAGE.yaml": "approval"}
 WORDS = {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false", "null": "null"}

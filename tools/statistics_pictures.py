@@ -80,11 +80,7 @@ def watched(
             course.gap(Gap(start, start + QUARTER, "no answer"))
         else:
             course.sample(Sample(start, start + QUARTER, Counts(*pair), Counts(*other) if other else None))
-        bets = {name: bet.capital for name, bet in course.bets.items()}
-        assert course.health is not None
-        assert course.regression is not None
-        bets |= {"health": course.health.capital, "regression": course.regression.capital}
-        yield Look((index + 1) / 4, course.outcome, bets)
+        yield Look((index + 1) / 4, course.outcome, {name: bet.capital for name, bet in course.bets.items()})
 
 
 def first_regressed(looks: Iterable[Look]) -> float | None:
@@ -121,8 +117,8 @@ def draw_bets(figure: Figure) -> None:
         rate_axes.plot(hours, [min(each, 2.5) for each in seen], ".", color=BLUE, markersize=3, clip_on=False)
         rate_axes.axhline(100 * LIMIT, color=RED, linewidth=1.2)
         rate_axes.set(title=title, ylim=(0, 2.6), xlim=(0, 24))
-        bet_axes.plot(hours, [look.bets["health"] for look in shown], color=GREEN, label="evidence for health")
-        bet_axes.plot(hours, [look.bets["regression"] for look in shown], color=RED, label="for a regression")
+        bet_axes.plot(hours, [look.bets["under"] for look in shown], color=GREEN, label="evidence for health")
+        bet_axes.plot(hours, [look.bets["over"] for look in shown], color=RED, label="for a regression")
         for bar, colour in ((20, GREEN), (100, RED)):
             bet_axes.axhline(bar, color=colour, linewidth=1, linestyle=":")
         bet_axes.set(yscale="log", ylim=(3e-4, 3e5), xlabel="hours since the stage began")

@@ -51,10 +51,10 @@ def test_an_output_may_be_abridged_but_not_wrong() -> None:
 def test_every_command_of_the_bot_can_be_parsed(page: str, command: str) -> None:
     for arguments in calls(command, "rollout-bot"):
         known = [re.sub(r"^\$\w+$", "1", each) for each in arguments if each != "…"]
-        try:
+        if "--help" in known:
+            options(known[0]) if known[0] != "--help" else parser()
+        else:
             parser(known[0]).parse_args(known)
-        except SystemExit as end:
-            assert end.code == 0, arguments
 
 
 @pytest.mark.parametrize(("page", "mention"), MENTIONED)

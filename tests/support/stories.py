@@ -1,8 +1,8 @@
 """Pages whose commands are run one after another, as a reader would, and all commands that pages show.
 
 A comment `<!-- run: PLACE -->` above a console block says where its commands run: `empty`, a folder with a checkout of
-the project beside it, or `guardian`, the repository of `support.guardian`. Blocks of one page and one place share a shell.
-In what they print `…` stands for anything, whole lines included.
+the project in it, or `guardian`, the repository of `support.guardian`. Blocks of one page and one place share a
+shell. In what they print `…` stands for anything, whole lines included.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ _OPERATORS = set("();<>|&")
 
 def pages() -> list[str]:
     """All pages of the project, by their paths; golden files of tests are none."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False  # fmt: skip # noqa: E501
-    ).stdout.split()
-    return sorted({"README.md", *(each for each in tracked if not each.startswith("tests/"))})
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    return sorted({"README.md", *(each for each in listed.split() if not each.startswith("tests/"))})
 
 
 @cache
