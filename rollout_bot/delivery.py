@@ -34,10 +34,13 @@ def send(method: Literal["POST", "PUT"], address: str, body: bytes, headers: Map
     """
     import requests
 
+    from rollout_bot.exchange import OffLimits
+    from rollout_bot.reach import session
+
     url, credentials = _target(address)
     try:
-        with requests.Session() as session:
-            answer = session.request(
+        with session() as sending:
+            answer = sending.request(
                 method,
                 url,
                 data=body,
@@ -50,6 +53,8 @@ def send(method: Literal["POST", "PUT"], address: str, body: bytes, headers: Map
             )
             with answer:
                 said = b"" if answer.ok else next(answer.iter_content(ANSWER_BYTES), b"")
+    except OffLimits as error:
+        raise Undelivered(str(error)) from None
     except (requests.exceptions.RequestException, OSError, ValueError) as error:
         raise Undelivered(_reason(error)) from None
     if not 200 <= answer.status_code < 300:

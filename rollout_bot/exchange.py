@@ -20,6 +20,10 @@ class Oversized(Exception):
     """The answer holds more bytes than allowed."""
 
 
+class OffLimits(Exception):
+    """Nothing is asked of where the address leads. The message says what to do, and never holds the address."""
+
+
 class Abandoned(Exception):
     """Nobody waits for the answer any more."""
 

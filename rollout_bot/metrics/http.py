@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-from rollout_bot.exchange import CHUNK, Late, Oversized, within
+from rollout_bot.exchange import CHUNK, Late, OffLimits, Oversized, within
 from rollout_bot.exchange import body as read_body
 from rollout_bot.metrics.failures import (
     ExchangeFailed,
@@ -130,6 +130,8 @@ class Client:
             return within(self._remaining(), lambda abandoned: self._exchange(method, path, parameters, abandoned))
         except ExchangeFailed:
             raise
+        except OffLimits as error:
+            raise ExchangeFailed(str(error)) from None
         except Late:
             raise ExchangeFailed(f"no complete answer within {access.deadline:g} s (deadline)") from None
         except Oversized:
@@ -140,9 +142,11 @@ class Client:
     def _exchange(self, method: str, path: str, parameters: Mapping[str, str], abandoned: threading.Event) -> bytes:
         import requests
 
+        from rollout_bot.reach import session
+
         url, authentication = _target(self._access, path)
-        with requests.Session() as session:
-            answer = session.request(
+        with session() as asking:
+            answer = asking.request(
                 method,
                 url,
                 params=dict(parameters) if method == "GET" else None,
