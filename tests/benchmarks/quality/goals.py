@@ -33,7 +33,9 @@ def goals(results: Results, microseconds: float) -> Iterator[Goal]:
     ours = {cell: found[OURS] for cell, found in results.items()}
     bad = {cell: figures for cell, figures in ours.items() if not cell.good}
     early = {cell: figures.early for cell, figures in ours.items() if cell.fair}
-    yield _share("good rollouts rolled back, worst cell", 0.01, early)
+    yield _share("good rollouts rolled back, worst cell of all", 0.01, early)
+    known = {cell: share for cell, share in early.items() if cell.usual}
+    yield _share("good rollouts rolled back, worst cell of a service that was seen for a day before", 0.01, known)
     advanced = {cell: figures.advanced for cell, figures in bad.items()}
     in_time = {cell: share for cell, share in advanced.items() if cell.telling}
     yield _share("bad rollouts advanced, worst cell that leaves time for twice the bound", 0.001, in_time)
@@ -106,5 +108,5 @@ def _hours(what: str, limit: float, figures: Figures) -> Goal:
     complete = share.hits == share.number
     measured = f"{hours.value:.2f} ± {hours.error:.2f}"
     if not complete:
-        measured += f" where it got there within two days, {share.value:.0%} of rollouts"
+        measured += f" where it got there within two days, {math.floor(share.value * 100)} % of rollouts"
     return Goal(what, f"{limit:g}", limit, hours.value if complete else math.inf, measured)

@@ -46,8 +46,8 @@ A rule that rolls everything back is fast. So read the speed of a rule beside th
   day on average, for 30 minutes, 5 points more requests fail in both cohorts. *Hiccup*: for five minutes, everything
   enforced fails. *Unseen*: there is no history to tell the noise of the service from.
 - *Bound*: what no rule with 1 % false rollbacks can beat on average, max(1 interval, ln 100 ÷ (KL(rate ‖ limit) ·
-  requests an interval)) after Wald (1945) and Lorden (1971). It knows the size and the moment of the change, the
-  baseline's rate, and that failures are independent; no rule does.
+  requests an interval)) after Wald (1945) and Lorden (1971). It knows the size and the moment of the change, and takes
+  failures for independent. Beside a baseline a rule can be faster, since it need only tell the rollout from that.
 - Not counted as false rollbacks are hiccups, and incidents without a baseline cohort: there the enforced cohort *was*
   over its limit. The tables have them.
 - ± is one standard error of the simulation (where nothing was hit, that of half a hit). **Bold** is better than the
