@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
@@ -76,6 +78,14 @@ def test_the_specified_names_are_there_and_promtool_has_nothing_against_any() ->
         input=exposed, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, "", "")
+
+
+def test_the_documentation_names_them_all() -> None:
+    page = (Path(__file__).parents[2] / "docs/monitoring.md").read_text(encoding="utf-8")
+    rows = page.split("| name | labels | meaning |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    documented = {name for row in rows for name in re.findall(r"`_(\w+)`", row.split("|")[1])}
+    told = values(observed(situation(FALLEN, verdict=FULL), BEGUN, HIGH, FALLEN))
+    assert documented == {name.split("{")[0] for name in told}
 
 
 def test_a_rollout_is_told_in_figures() -> None:

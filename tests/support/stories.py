@@ -1,8 +1,9 @@
 """Pages whose commands are run one after another, as a reader would, and all commands that pages show.
 
 A comment `<!-- run: PLACE -->` above a console block says where its commands run: `empty`, a folder with a checkout of
-the project in it, or `guardian`, the repository of `support.guardian`. Blocks of one page and one place share a
-shell. In what they print `…` stands for anything, whole lines included.
+the project in it; `new`, a repository without a commit; `checkout`, the example of docs/examples/backtest with a pull
+request to approve; or `guardian`, the repository of `support.guardian`. Blocks of one page and one place share a shell.
+In what they print `…` stands for anything, whole lines included.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from rollout_bot.core.repository import policy_path, state_path
+from rollout_bot.core.state import start
+from rollout_bot.files.policy import read_policy
+from rollout_bot.files.state import write_state
 from support.guardian import guardian_repository
 from support.pages import BIN, Shown
+from support.repositories import make
 
 ROOT = Path(__file__).parents[2]
 _PLACE = re.compile(r"<!-- run: (\S+) -->")
@@ -85,10 +92,29 @@ def _prepared(place: str, folder: Path) -> Path:
         repository = guardian_repository(folder / "service")
         repository.git("config", "user.name", "alice")
         return repository.path
+    if place == "new":
+        subprocess.run(["git", "init", "--quiet", "--initial-branch=main", folder / "new"], check=True)
+        return folder / "new"
+    if place == "checkout":
+        return _waiting(folder / "shop")
     assert place == "empty", f"no such place: {place}"
     (folder / "work").mkdir()
     (folder / "work/rollout-bot").symlink_to(ROOT)
     return folder / "work"
+
+
+def _waiting(path: Path) -> Path:
+    """canary has lasted its day, and the pull request into quarter waits for alice."""
+    example = ROOT / "docs/examples/backtest"
+    files = {str(each.relative_to(example)): each.read_bytes() for each in example.rglob("*") if each.is_file()}
+    begun = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    policy = read_policy(files[policy_path("checkout")], policy_path("checkout"))
+    state = start("checkout", policy.stages[0], by="rollout-bot init", reason="starts at 10 %", now=begun)
+    repository = make(path, {**files, state_path("checkout"): write_state(state)}, when=begun)
+    repository.git("config", "user.name", "alice")
+    tick = [BIN / "rollout-bot", "tick", "--repository", path, "--now", "2026-01-06T09:05:00Z"]
+    subprocess.run(tick, check=True, capture_output=True)
+    return path
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -104,6 +130,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "XDG_CACHE_HOME": str(folder / "cache"),
         "PATH": os.pathsep.join((str(BIN), os.environ["PATH"])),
         "PROMETHEUS_URL": "http://127.0.0.1:1",
+        "EDITOR": "true",
         "LC_ALL": "C.UTF-8",
     }
 
