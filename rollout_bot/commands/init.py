@@ -122,7 +122,7 @@ def _codeowners(root: Path, rollout: str, owners: str) -> dict[str, bytes]:
         return {}
     newline = b"\r\n" if b"\r\n" in content else b"\n"
     separator = b"" if not content or content.endswith(b"\n") else newline
-    lines = newline.join(line.encode() for line in codeowners_lines(owners).splitlines())
+    lines = newline.join(line.encode() for line in codeowners_lines(owners, place).splitlines())
     return {place: content + separator + lines + newline}
 
 

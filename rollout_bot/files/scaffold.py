@@ -15,10 +15,12 @@ def policy_template(rollout: str) -> str:
     return text.replace("@ROLLOUT@", rollout).replace("@METRIC@", rollout.replace("-", "_"))
 
 
-def codeowners_lines(owner: str) -> str:
+def codeowners_lines(owner: str, place: str = ".github/CODEOWNERS") -> str:
     """Lines of CODEOWNERS: people own policies and approvals, and nobody the state, which the bot merges alone.
+
+    They own the file itself, at its `place`, too: whoever could change it alone would take the others away first.
 
     The last matching line of the file wins, so they belong at its end.
     """
-    paths = {"state.yaml": "", "approvals/": f"    {owner}", "policy.yaml": f"   {owner}"}
-    return "".join(f"/{ROOT}/*/{path}{owners}\n" for path, owners in paths.items())
+    paths = {f"{ROOT}/*/state.yaml": "", place: owner, f"{ROOT}/*/approvals/": owner, f"{ROOT}/*/policy.yaml": owner}
+    return "".join(f"/{path:<30}{owners}".rstrip() + "\n" for path, owners in paths.items())

@@ -34,6 +34,8 @@ class Owners:
     rules: CodeOwners | None = None
     fault: str | None = None
     teams: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    place: str = PLACES[0]
+    """Where the file is."""
 
     def of(self, path: str) -> tuple[str, ...]:
         """The owners of a path as written, such as "@alice"; none where the last matching line names none."""
@@ -83,7 +85,7 @@ def read_owners(place: str, content: bytes, teams: Mapping[str, frozenset[str]] 
     for number, line in enumerate(lines, start=1):
         if fault := _fault(line):
             return Owners(fault=f"{place}:{number}: {fault}", teams=members)
-    return Owners(CodeOwners("\n".join(lines).replace("\\ ", "\ue000")), teams=members)
+    return Owners(CodeOwners("\n".join(lines).replace("\\ ", "\ue000")), teams=members, place=place)
 
 
 def _fault(line: str) -> str | None:

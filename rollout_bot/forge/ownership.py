@@ -21,6 +21,9 @@ def examine(owners: Owners, rollouts: Iterable[str], *, there: bool) -> Iterator
             Level.WRONG, _SUBJECT, "there is none, so nobody has to approve", "rollout-bot init NAME writes it"
         )
         return
+    if not owners.of(owners.place):
+        text = "it has no owner itself, so anybody can merge a change that takes the others away"
+        yield Finding(Level.WEAK, _SUBJECT, text, f"add at the end: /{owners.place} @OWNER")
     for rollout in rollouts:
         yield from _rollout(owners, rollout)
 

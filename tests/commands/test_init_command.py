@@ -12,6 +12,7 @@ from rollout_bot.cli import main
 POLICY, STATE = "rollout-state/checkout/policy.yaml", "rollout-state/checkout/state.yaml"
 LINES = """\
 /rollout-state/*/state.yaml
+/.github/CODEOWNERS            @alice
 /rollout-state/*/approvals/    @alice
 /rollout-state/*/policy.yaml   @alice
 """
@@ -96,7 +97,8 @@ def test_code_owners_are_kept_and_added_to(repository: Repository, place: str, c
 
 
 def test_lines_that_a_later_one_undoes_are_written_again(repository: Repository) -> None:
-    path = repository.path / "CODEOWNERS"
+    path = repository.path / ".github/CODEOWNERS"
+    path.parent.mkdir()
     path.write_text(LINES + "* @org/all\n")
     assert init(repository, "--owner", "@alice") == 0
     assert path.read_text() == LINES + "* @org/all\n" + LINES

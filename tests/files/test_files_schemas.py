@@ -142,6 +142,7 @@ def test_the_template_is_the_default_policy() -> None:
 def test_owners_of_everything_but_the_state() -> None:
     assert codeowners_lines("@org/release") == (
         "/rollout-state/*/state.yaml\n"
+        "/.github/CODEOWNERS            @org/release\n"
         "/rollout-state/*/approvals/    @org/release\n"
         "/rollout-state/*/policy.yaml   @org/release\n"
     )

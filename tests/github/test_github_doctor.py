@@ -41,7 +41,7 @@ Told = list[tuple[str, str, str]]
 @pytest.fixture
 def sound(make_site: Make) -> Site:
     """All as the documentation recommends: an App, its rules, its gate, a schedule that ran."""
-    site = make_site(files=initial() | SHIPPED)
+    site = make_site(files=initial() | SHIPPED, owners=f"{OWNERS}/.github/ @alice\n")
     site.github.scheduled()
     return site
 
