@@ -15,6 +15,7 @@ from support.stories import ROOT, pages, tokens
 from rollout_bot.commands.schema import schema
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.scaffold import policy_template
+from rollout_bot.metrics.registry import find
 
 POLICY: dict[str, Any] = json.loads(schema("policy"))
 
@@ -77,3 +78,15 @@ def test_parts_of_policies_are_valid(page: str, fragment: str) -> None:
     if isinstance(found, dict) and set(found) <= set(POLICY["properties"]):
         whole = yaml.safe_load(policy_template("checkout")) | found
         read_policy(yaml.safe_dump(whole).encode(), page)
+
+
+@pytest.mark.parametrize("source", ["prometheus", "web"])
+def test_every_setting_of_a_source_is_described_with_its_default(source: str) -> None:
+    page = (ROOT / "docs/metrics.md").read_text(encoding="utf-8").split(f"\n## {source}\n", 1)[1]
+    table = page.split("| setting | default | meaning |", 1)[1].split("\n\n", 1)[0]
+    fields: dict[str, dict[str, Any]] = find(source).schema["properties"]  # type: ignore[assignment]
+    assert set(fields) <= set(re.findall(r"`(\w+)`", table))
+    defaults = {row.split("|")[1].strip(" `"): row.split("|")[2].strip(" `") for row in table.splitlines()[2:]}
+    for name, default in defaults.items():
+        if name in fields:
+            assert str(fields[name].get("default", default)) == default, name
