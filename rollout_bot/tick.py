@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate, StartWorkflow
+from rollout_bot.core.allowance import put_off
 from rollout_bot.core.decision import Decision, DecisionAction, Proposal, Request
 from rollout_bot.core.gate import UNTOUCHED, Base, irregular, worst
 from rollout_bot.core.gate import judge as judge_gate
@@ -35,6 +36,8 @@ from rollout_bot.report.pull_request import commit_message, pull_text
 
 MAX_ROUNDS = 3
 """How often a tick looks anew when somebody was faster; what is left then waits for the next tick."""
+
+LEFT = "the next tick goes on here: this one has used its share of what GitHub takes in an hour; rollbacks never wait"
 
 MEASURING_AT_ONCE = 8
 """Rollouts measured side by side: a metrics server that hangs delays them together and not one after another."""
@@ -78,7 +81,8 @@ class Tick:
     """One pass over the rollouts of a repository.
 
     `only` names those to act for (None: all); the others are evaluated all the same, for the gates. Of both, a `shard`
-    knows its own only. With `dry_run` the record holds the steps that would be taken, none of them carried out.
+    knows its own only. After `allowance` requests to the forge what can wait is left to the next tick (None: nothing
+    is), unless a person asks. With `dry_run` the record holds the steps that would be taken, none of them carried out.
     """
 
     forge: Forge
@@ -88,6 +92,7 @@ class Tick:
     progress: Progress = lambda _done, _all: None
     links: Links = NOWHERE
     shard: Shard = WHOLE
+    allowance: int | None = None
 
     def run(self, request: Request | None = None) -> TickRecord:
         """Looks, decides and acts. Raises ForgeError if the forge cannot be read at all.
@@ -102,8 +107,9 @@ class Tick:
         done = dict(look.records)
         gates: list[Step] = []
         pending: frozenset[str] | None = None
+        limit = None if self.allowance is None or request else self.forge.requests + self.allowance
         for attempt in range(MAX_ROUNDS):
-            conflicts = self._act(look, done, pending)
+            conflicts = self._act(look, done, pending, limit)
             gates.extend(self._post_gates(look))
             # A human asked for a change of what was there; who was faster may have made it another question.
             if not conflicts or request is not None or attempt == MAX_ROUNDS - 1:
@@ -162,14 +168,16 @@ class Tick:
             return RolloutRecord(name, problems=(_bug(error),), bug=True)
         return RolloutRecord(name, found.situation, found.decision, problems=found.problems, notes=found.notes)
 
-    def _act(self, look: _Round, done: dict[str, RolloutRecord], pending: frozenset[str] | None) -> frozenset[str]:
+    def _act(
+        self, look: _Round, done: dict[str, RolloutRecord], pending: frozenset[str] | None, limit: int | None
+    ) -> frozenset[str]:
         """Plans and applies for each rollout, rollbacks first; names those for which somebody was faster."""
         names = [name for name in look.records if self._is_chosen(name) and (pending is None or name in pending)]
         names.sort(key=lambda name: (not _is_rollback(look.records[name]), name))
         conflicts: set[str] = set()
         for name in names:
             try:
-                record, conflict = self._carry_out(look, look.records[name])
+                record, conflict = self._carry_out(look, look.records[name], limit)
             except Exception as error:  # noqa: BLE001 - as above
                 record, conflict = replace(look.records[name], problems=(_bug(error),), bug=True), False
             done[name] = record
@@ -177,7 +185,7 @@ class Tick:
                 conflicts.add(name)
         return frozenset(conflicts)
 
-    def _carry_out(self, look: _Round, record: RolloutRecord) -> tuple[RolloutRecord, bool]:
+    def _carry_out(self, look: _Round, record: RolloutRecord, limit: int | None) -> tuple[RolloutRecord, bool]:
         situation, decision = record.situation, record.decision
         if situation is None or decision is None or decision.refused:
             return record, False
@@ -187,7 +195,12 @@ class Tick:
         record = replace(record, pull=_next_pull(own, situation))
         if self.dry_run:
             return replace(record, steps=tuple(Step(action) for action in actions)), False
-        return _apply(self.forge, record, actions)
+        if limit is None or self.forge.requests < limit or _is_rollback(record):
+            return _apply(self.forge, record, actions)
+        now, later = put_off(actions)
+        record, conflict = _apply(self.forge, record, now)
+        left = tuple(Step(action, note=None if index else LEFT) for index, action in enumerate(later))
+        return replace(record, steps=record.steps + left), conflict
 
     def _post_gates(self, look: _Round) -> list[Step]:
         """Statuses of the pull requests that belong to no rollout's plan: those of people, and those of broken ones."""

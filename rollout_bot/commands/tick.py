@@ -34,6 +34,7 @@ from rollout_bot.commands.where import (
     print_report,
     report_to_runner,
 )
+from rollout_bot.core.allowance import allowance
 from rollout_bot.core.shards import WHOLE, Shard, parse_shard
 from rollout_bot.core.wording import one_line
 
@@ -143,7 +144,8 @@ def _once(options: argparse.Namespace) -> int:
     only, shard = frozenset(options.rollouts) or None, options.shard or WHOLE
     forge = open_forge(options, now)
     with _progress() as progress:
-        tick = Tick(forge, evaluator(options, now), only, options.dry_run, progress, links_of(options), shard)
+        measuring, allowed = evaluator(options, now), allowance(options.every, shard.of)
+        tick = Tick(forge, measuring, only, options.dry_run, progress, links_of(options), shard, allowed)
         record = tick.run()
     show(record, options)
     follow_up(record, forge, options)

@@ -46,8 +46,14 @@ def open_forge(options: argparse.Namespace, now: datetime, environment: Mapping[
         raise UsageError(f"{_TOKEN} is not set; give it the workflow's token, or that of a GitHub App")
     from rollout_bot.forge.github import GitHubForge
 
+    shard = getattr(options, "shard", None)
     return GitHubForge(
-        runner.repository, token=runner.token, now=now, api_url=runner.api_url, graphql_url=runner.graphql_url
+        runner.repository,
+        token=runner.token,
+        now=now,
+        api_url=runner.api_url,
+        graphql_url=runner.graphql_url,
+        side_by_side=shard.of if shard else 1,
     )
 
 

@@ -196,6 +196,25 @@ def test_many_writes_are_spread(wire: responses.RequestsMock, transport: Transpo
     assert pauses == [1.0] * 3
 
 
+def test_runs_side_by_side_share_a_minute(wire: responses.RequestsMock, pauses: list[float]) -> None:
+    wire.put(f"{WIRE}/x", status=204)
+    transport = Transport(TOKEN, API, f"{API}/graphql", pauses.append, runs=4)
+    for _ in range(7):
+        put(transport)
+    assert pauses == [4.0] * 2
+
+
+def test_who_was_told_to_wait_asks_no_more(
+    wire: responses.RequestsMock, transport: Transport, pauses: list[float]
+) -> None:
+    wire.put(f"{WIRE}/x", status=429, headers={"Retry-After": "600"}, json={})
+    for _ in range(25):
+        with pytest.raises(BudgetSpent, match="slow down"):
+            put(transport)
+    assert transport.requests == len(wire.calls) == 1
+    assert pauses == []
+
+
 def test_questions_are_asked_again(wire: responses.RequestsMock, transport: Transport, pauses: list[float]) -> None:
     wire.get(f"{WIRE}/x", status=502)
     wire.get(f"{WIRE}/x", body=requests.exceptions.ConnectionError())

@@ -39,7 +39,8 @@ class GitHubForge:
 
     `repository` is "owner/name", `token` a GITHUB_TOKEN, an App's or a person's. `now` (aware) may be set anew between
     calls. The base branch is the given one, else the repository's default; the actor is whoever the token belongs to,
-    unless named. `pause` sleeps. Nothing is sent before the first call. Raises Unusable for what cannot be right.
+    unless named. `pause` sleeps; `side_by_side` runs share what GitHub takes in a minute. Nothing is sent before the
+    first call. Raises Unusable for what cannot be right.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class GitHubForge:
         base_branch: str | None = None,
         actor: str | None = None,
         pause: Pause = time.sleep,
+        side_by_side: int = 1,
     ) -> None:
         if not _REPOSITORY.fullmatch(repository) or repository.endswith(("/.", "/..")):
             raise Unusable(f"{repository!r:.100} is no repository; give it as OWNER/NAME")
-        transport = Transport(token, api_url, graphql_url, pause)
+        transport = Transport(token, api_url, graphql_url, pause, side_by_side)
         owner, _, name = repository.partition("/")
         self._desk = Desk(transport, Looker(transport, Place(owner, name, base_branch), actor), now)
 

@@ -42,7 +42,7 @@ PATIENCE = 60.0
 """Seconds that one run waits at most, in all, for limits to pass."""
 
 WRITES_AT_ONCE = 20
-"""Writes without a pause; then one a second, which keeps below 80 a minute."""
+"""Writes without a pause; then one a second, which keeps below 80 a minute. Several runs at once share both."""
 
 RETRIES = (0.5, 2.0)
 """Pauses in seconds before the same question is asked again; never for what may have been done."""
@@ -64,10 +64,11 @@ class Answer:
 class Transport:
     """REST and GraphQL of one GitHub. `requests` counts what was sent, repetitions included.
 
+    Once GitHub has asked to wait longer than a run can, nothing more is sent: asking on prolongs it.
     Raises Unusable for addresses or a token that cannot be right, before anything is sent.
     """
 
-    def __init__(self, token: str, api_url: str, graphql_url: str, pause: Pause = time.sleep) -> None:
+    def __init__(self, token: str, api_url: str, graphql_url: str, pause: Pause = time.sleep, runs: int = 1) -> None:
         self._origin = _check(token, api_url, graphql_url)
         from github import Auth, Github
 
@@ -76,6 +77,8 @@ class Transport:
         self._pause = pause
         self._patience = PATIENCE
         self._writes = 0
+        self._runs = runs
+        self._refused: SlowDown | None = None
         self._graphql_url = graphql_url
         self._connection: Connection | None = None
         # PyGithub's own retries repeat what may have been done, and may sleep for an hour; its pacing
@@ -157,6 +160,7 @@ class Transport:
             return act()
         except SlowDown as limit:
             if limit.wait > self._patience:
+                self._refused = limit
                 raise
             self._patience -= limit.wait
             self._pause(limit.wait)
@@ -164,8 +168,8 @@ class Transport:
 
     def _pace(self) -> None:
         self._writes += 1
-        if self._writes > WRITES_AT_ONCE:
-            self._pause(1.0)
+        if self._refused is None and self._writes > WRITES_AT_ONCE // self._runs:
+            self._pause(float(self._runs))
 
     def _graphql(self, document: str, variables: Mapping[str, Any], purpose: Purpose) -> Answer:
         content = {"query": document, "variables": variables}
@@ -204,6 +208,10 @@ class Transport:
     ) -> Any:
         import requests
 
+        if self._refused is not None:
+            raise SlowDown(
+                f"cannot {purpose.what}: GitHub has asked to slow down; the next tick goes on", self._refused.wait
+            )
         self.requests += 1
         try:
             status, headers, body = within(
