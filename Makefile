@@ -13,6 +13,9 @@ ARGS :=
 JOBS := auto
 # For `make lock`: UPGRADE=--upgrade takes the newest versions of everything.
 UPGRADE :=
+# For `make chaos`: KINDS of fault that each call meets, drawn from the SEED (default: every kind), and PAIRS at each step.
+KINDS :=
+PAIRS := 5
 
 # The command starts in a fraction of the time with its bytecode kept, and some systems switch that off.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
@@ -65,6 +68,10 @@ format: $(VENV)/.dev ## Rewrites the code in the style of the house
 .PHONY: bench
 bench: $(VENV)/.dev ## Runs the benchmarks one by one
 	@for script in tests/benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Breaks every call of whole life cycles in turn, and tells what the bot survives
+	@$(BIN)/python tests/chaos/chaos.py --seed $(or $(SEED),1) --pairs $(PAIRS) $(if $(KINDS),--kinds $(KINDS)) $(if $(OUTPUT),--write '$(OUTPUT)')
 
 .PHONY: lock
 lock: .cache/uv/.installed ## Writes the locks anew from pyproject.toml

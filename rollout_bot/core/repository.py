@@ -115,7 +115,7 @@ class Snapshot:
     `files` maps paths under `rollout-state/` to their content; `history` maps the path of each state and policy file
     to its revisions, newest first; `pulls` holds every open pull request, and of those closed without a merge the
     newest of each branch under `rollout/`. `actor` is the name under which the bot acts there. `left` maps branches to
-    their heads that pull requests of the bot's were merged at, and that nobody has used or deleted since.
+    the heads at which pull requests of the bot's ended, where nobody has used or deleted them since.
     """
 
     base_branch: str

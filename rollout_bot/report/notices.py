@@ -66,7 +66,8 @@ def _troubles(record: RolloutRecord) -> Iterator[Notice]:
     if failed is None:
         return
     lines = _bounded((f"{describe(failed.action, failed.pull)}: {failed.error}", "The next tick tries again."))
-    if record.decision is not None and record.decision.action is DecisionAction.ROLL_BACK:
+    rolls_back = record.decision is not None and record.decision.action is DecisionAction.ROLL_BACK
+    if rolls_back and not record.merged:
         # A rollback that does not happen is called out again and again.
         age = record.situation.now - record.pull.opened_at if record.pull else timedelta(0)
         title, key = f"{name} has to be rolled back, and cannot be", f"rollback failed {_cries(age)}"

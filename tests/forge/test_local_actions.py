@@ -111,6 +111,30 @@ def test_a_leftover_branch_is_replaced_unless_somebody_works_on_it(repository: R
     assert repository.show(STATE, BRANCH) == "stage: half"
 
 
+def test_a_branch_that_a_cut_off_run_left_is_shown_until_it_is_gone(
+    repository: Repository, forge: LocalForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge.apply(opening(repository.head()))
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalForge, "_delete", lambda *_: False)
+        forge.apply(ClosePull(1, "regressed"))
+    left = forge.snapshot().left
+    assert left == {BRANCH: repository.head(BRANCH)}
+    repository.git("checkout", "-q", BRANCH)
+    assert LocalForge(repository.path, now=START, base_branch="main").snapshot().left == {}
+    repository.git("checkout", "-q", "main")
+    assert forge.apply(DeleteBranch(BRANCH, left[BRANCH])).changed
+    assert forge.snapshot().left == {}
+    assert repository.branches() == ["main"]
+
+
+def test_a_branch_on_which_somebody_went_on_is_not_left_over(repository: Repository, forge: LocalForge) -> None:
+    forge.apply(opening(repository.head()))
+    forge.apply(ClosePull(1, "regressed"))
+    repository.commit({"app.py": "mine\n"}, START, branch=BRANCH)
+    assert forge.snapshot().left == {}
+
+
 def test_what_cannot_become_a_branch_is_refused(repository: Repository, forge: LocalForge) -> None:
     base = repository.head()
     with pytest.raises(ForgeError, match="base branch"):

@@ -215,6 +215,12 @@ def test_a_rollback_that_fails_is_called_out_again(hours: int, key: int) -> None
     assert standing_of(REGRESSED, Event.BOT_FAILED, steps=(FAILS,)).key == "rollback failed 0"
 
 
+def test_a_rollback_that_is_merged_has_not_failed_whatever_follows() -> None:
+    steps = (replace(FAILS, changed=True, error=None), Step(ClosePull(2, "old"), None, 2, "no answer"))
+    found = standing_of(REGRESSED, Event.BOT_FAILED, pull=pull(number=4), steps=steps)
+    assert (found.urgency, found.title) == (Urgency.WARNING, "checkout: an action failed")
+
+
 def test_somebody_is_called_where_a_decision_waits_for_one() -> None:
     spent = situation(where=standing(state(attempt=4), entered=-30 * HOUR, rollbacks=3), verdict=verdict(reason=REASON))
     found = standing_of(spent, Event.STUCK)

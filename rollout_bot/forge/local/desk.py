@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -28,6 +28,7 @@ class Desk:
     """What the local forge's actions stand on: the lock, the records, and the healing of what was left half-done."""
 
     now: datetime
+    actor: str
 
     def __init__(self, repository: Path, base_branch: str | None) -> None:
         git_dir, self.base_branch = discover(repository, base_branch)
@@ -169,6 +170,16 @@ class Desk:
         newest = max(record.number for record in self._store.all() if record.branch == branch)
         if newest == number:
             self._delete(branch, pull.head)
+
+    def _left(self, heads: Mapping[str, str], records: Iterable[Record]) -> dict[str, str]:
+        """Branches of the bot's own pull requests that are over: a run that was cut off did not get to delete them."""
+        newest = {record.branch: record for record in records if record.branch in heads}
+        found = {
+            branch: record.head
+            for branch, record in newest.items()
+            if record.state is not PullState.OPEN and record.author == self.actor and heads[branch] == record.head
+        }
+        return {branch: head for branch, head in found.items() if not self._trees.on(branch)}
 
     def _delete(self, branch: str, head: str) -> bool:
         """Deletes a branch that is still at `head`, unless somebody works on it; answers whether it did."""

@@ -79,6 +79,7 @@ class LocalForge(Desk):
                 if pull.state is PullState.OPEN
                 or (pull.state is PullState.CLOSED and newest.get(pull.branch) == pull.number)
             ),
+            left=self._left(heads, records),
         )
 
     def apply(self, action: Action) -> Applied:
