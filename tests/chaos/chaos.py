@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--forge", choices=("local", "GitHub"), help="only this one")
     parser.add_argument("--write", type=Path, metavar="PATH", help="the page with the table, to write anew")
     options = parser.parse_args()
-    forges = [options.forge] if options.forge else ["local", "GitHub"]
+    forges = [options.forge] if options.forge else ["GitHub", "local"]
     plans = [Plan(options.seed, options.kinds, 1.0, options.pairs, part, PARTS) for part in range(PARTS)]
     calls: Counter = Counter()
     outcomes = []

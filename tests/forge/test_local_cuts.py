@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +190,25 @@ def test_a_damaged_journal_is_named(repository: Repository, forge: LocalForge, t
     (repository.path / ".git/rollout-bot/merging.json").write_text(text)
     with pytest.raises(ForgeError, match=r"merging\.json: damaged"):
         forge.snapshot()
+
+
+def test_a_journal_that_cannot_be_removed_is_told_and_removed_later(
+    repository: Repository, forge: LocalForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *before, merge = full_plan(repository.head())
+    for action in before:
+        forge.apply(action)
+
+    def full(_: Path, **__: bool) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", full)
+        with pytest.raises(ForgeError, match=r"merging\.json: cannot be removed: No space left on device"):
+            forge.apply(merge)
+    run_plan(repository, repository.head())
+    assert forge.pull(1).state is PullState.MERGED
+    assert not (repository.path / ".git/rollout-bot/merging.json").exists()
 
 
 def test_a_journal_of_a_forgotten_pull_or_commit_is_dropped(repository: Repository, forge: LocalForge) -> None:

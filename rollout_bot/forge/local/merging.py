@@ -57,7 +57,7 @@ class Merging:
             self.recover()
             raise
         self._finish(landing)
-        self._journal.unlink()
+        self._forget()
 
     def recover(self) -> None:
         """Brings a killed merge to an end, one way or the other."""
@@ -70,7 +70,14 @@ class Merging:
             self._finish(landing)
         elif tip == landing.old:
             self._trees.move_back(landing.base, landing.old, landing.new)
-        self._journal.unlink()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What stays written down is brought to its end once more by the next run, which does no harm."""
+        try:
+            self._journal.unlink()
+        except OSError as error:
+            raise ForgeError(f"{self._journal}: cannot be removed: {error.strerror}; check its permissions") from None
 
     def _landed(self, tip: str, commit: str) -> bool:
         try:

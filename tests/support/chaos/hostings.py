@@ -14,6 +14,7 @@ from typing import Any
 from rollout_bot.core.decision import Request
 from rollout_bot.core.record import TickRecord
 from rollout_bot.evaluation import Evaluator
+from rollout_bot.files.state import read_state
 from rollout_bot.forge.interface import Forge
 from rollout_bot.forge.local import LocalForge
 from rollout_bot.leaves import Leaves
@@ -23,7 +24,7 @@ from support.chaos.services import Services
 from support.github import FakeGitHub
 from support.hosted import Site
 from support.repositories import START
-from support.ticks import NAME, World
+from support.ticks import NAME, STATE, World
 
 Files = Mapping[str, str | bytes | None]
 
@@ -58,6 +59,13 @@ class Hosting(ABC):
         record = Tick(forge, evaluator, frozenset((NAME,)) if request else None).run(request)
         Leaves(self.services.environment, self.services.textfile, every=request is None).follow(record, forge)
         return record
+
+    def gist(self) -> object:
+        """What a run leaves behind, times and texts aside."""
+        snapshot = self.forge(self.now).snapshot()
+        state = read_state(snapshot.files[STATE], STATE)
+        where = state.stage, state.percentage, state.attempt, state.generation, state.hold is not None
+        return where, sorted(pull.branch for pull in snapshot.open_pulls())
 
     @abstractmethod
     def forge(self, now: datetime) -> Forge: ...
