@@ -16,6 +16,8 @@ UPGRADE :=
 # For `make chaos`: KINDS of fault that each call meets, drawn from the SEED (default: every kind), and PAIRS at each step.
 KINDS :=
 PAIRS := 5
+# And EXAMPLES of what people, metrics and ticks may do, of forty steps each.
+EXAMPLES := 500
 
 # The command starts in a fraction of the time with its bytecode kept, and some systems switch that off.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
@@ -72,6 +74,7 @@ bench: $(VENV)/.dev ## Runs the benchmarks one by one
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Breaks every call of whole life cycles in turn, and tells what the bot survives
 	@$(BIN)/python tests/chaos/chaos.py --seed $(or $(SEED),1) --pairs $(PAIRS) $(if $(KINDS),--kinds $(KINDS)) $(if $(OUTPUT),--write '$(OUTPUT)')
+	@CHAOS_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/properties/test_rollout_machine.py
 
 .PHONY: lock
 lock: .cache/uv/.installed ## Writes the locks anew from pyproject.toml

@@ -6,6 +6,7 @@ Ticks run whole: real files, real decisions, real plans, over a forge in memory.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,21 @@ HOUR = timedelta(hours=1)
 STAGES = st.tuples(st.integers(1, 100), st.integers(0, 30), st.booleans())
 LADDERS = st.lists(STAGES, min_size=1, max_size=6, unique_by=lambda each: each[0])
 HOURS = st.sampled_from([["00:00-12:00"], ["20:00-08:00"], ["09:00-12:00", "13:00-24:00"]])
+FIELDS = st.fixed_dictionaries(
+    {
+        "rollback_on_error": st.sampled_from([True, True, True, False]),
+        "cooldown": st.integers(0, 48).map("{}h".format),
+        "cooldown_backoff": st.sampled_from([1, 2, 3.5]),
+        "max_rollbacks": st.integers(0, 3),
+        "merge_on_approval": st.booleans(),
+    },
+    optional={
+        "window": st.fixed_dictionaries(
+            {"zone": st.sampled_from(["UTC", "Europe/Berlin"]), "hours": HOURS},
+            optional={"days": st.just(["mon", "tue", "wed", "thu", "fri"])},
+        )
+    },
+)
 REQUESTS = st.sampled_from([ChangeKind.ADVANCE, ChangeKind.ROLL_BACK, ChangeKind.HOLD, ChangeKind.RESUME])
 
 
@@ -79,25 +95,9 @@ class Landed:
 
 
 class Rollout(RuleBasedStateMachine):
-    @initialize(
-        ladder=LADDERS,
-        fields=st.fixed_dictionaries(
-            {
-                "rollback_on_error": st.sampled_from([True, True, True, False]),
-                "cooldown": st.integers(0, 48).map("{}h".format),
-                "cooldown_backoff": st.sampled_from([1, 2, 3.5]),
-                "max_rollbacks": st.integers(0, 3),
-                "merge_on_approval": st.booleans(),
-            },
-            optional={
-                "window": st.fixed_dictionaries(
-                    {"zone": st.sampled_from(["UTC", "Europe/Berlin"]), "hours": HOURS},
-                    optional={"days": st.just(["mon", "tue", "wed", "thu", "fri"])},
-                )
-            },
-        ),
-    )
+    @initialize(ladder=LADDERS, fields=FIELDS)
     def begin(self, ladder: list[tuple[int, int, bool]], fields: dict[str, object]) -> None:
+        self.stages = ladder
         text = write_policy(ladder, **fields)
         self.policy: Policy = read_policy(text.encode(), "policy.yaml")
         first = self.policy.stages[0]
@@ -109,6 +109,8 @@ class Rollout(RuleBasedStateMachine):
         self.healthy_since: datetime | None = None
         self.judged: dict[str, Outcome] = {}
         self.judged_at: dict[str, datetime] = {}
+        self.judged_by: dict[str, Policy] = {}
+        self.policy_at = BEGIN
         self.refused: dict[str, datetime] = {}
         self.moves: list[Landed] = []
         self.checked = 1
@@ -171,6 +173,41 @@ class Rollout(RuleBasedStateMachine):
         with suppress(Killed):
             self._tick(kind)
         self.forge.left = 0
+
+    @rule(kind=st.none() | REQUESTS)
+    def tick_twice(self, kind: ChangeKind | None) -> None:
+        """A run that was started again, at the same moment."""
+        self._tick(kind)
+        self._tick(kind)
+
+    @rule(at=st.integers(1, 4), late=st.sampled_from([0, 0.25, 30]))
+    def ticks_meet(self, at: int, late: float) -> None:
+        """Just before its action number `at`, a whole other run goes by; the first had looked `late` hours earlier."""
+        self.request, begun, left = None, self.forge.now, at
+        self._looks()
+
+        def seen(action: Action) -> None:
+            nonlocal left
+            self._saw(action)
+            left -= 1
+            if left == 0:
+                self.forge.now += late * HOUR
+                self._run(None, self.forge.now)
+
+        self.forge.seen = seen
+        record = self._run(None, begun)
+        self.forge.seen = self._saw
+        assert not record.bug, record.problems
+        self._tick(None)
+
+    @precondition(lambda self: not self.edited)
+    @rule(fields=FIELDS)
+    def change_the_policy(self, fields: dict[str, object]) -> None:
+        """An owner's merge. The stages stay; what is green stays so until the next tick."""
+        text = write_policy(self.stages, **fields).encode()
+        self.policy, self.policy_at = read_policy(text, "policy.yaml"), self.forge.now
+        self.forge.commits.append(Commit({**self.forge.files, POLICY: text}, self.forge.now))
+        self.checked += 1
 
     @rule(data=st.data(), by=st.sampled_from([OWNER, OWNER, "mallory"]))
     def approve(self, data: st.DataObject, by: str) -> None:
@@ -285,15 +322,16 @@ class Rollout(RuleBasedStateMachine):
         assert self.judged[commit.pull.head] is Outcome.HEALTHY or "analysis" in over
         assert self.judged[commit.pull.head] is not Outcome.REGRESSED
         assert before.hold is None
-        window = self.policy.window
+        policy = self.judged_by[commit.pull.head]
+        window = policy.window
         assert window is None or "window" in over or window.is_open(self.judged_at[commit.pull.head])
         backs = [each for each in self.moves if each.after.percentage < each.before.percentage]
         resumed = [n for n, each in enumerate(self.moves) if each.after.change.kind is ChangeKind.RESUME]
         since = self.moves[resumed[-1] + 1 :] if resumed else self.moves
         rollbacks = {each.after.generation for each in since if each.after.percentage < each.before.percentage}
         if backs and "cooldown" not in over:
-            assert commit.at - backs[-1].at >= self.policy.cooldown_after(len(rollbacks))
-        assert "attempts" in over or len(rollbacks) < max(1, self.policy.max_rollbacks)
+            assert commit.at - backs[-1].at >= policy.cooldown_after(len(rollbacks))
+        assert "attempts" in over or len(rollbacks) < max(1, policy.max_rollbacks)
 
     # One pass, and what it must have done
 
@@ -301,10 +339,9 @@ class Rollout(RuleBasedStateMachine):
         before = len(self.forge.commits)
         state = None if self.edited else self._state()
         self.request = kind
-        self.looked = Outcome.INCONCLUSIVE if state and state.stage == "off" else self.verdict.outcome
-        evaluator = Drawn(self.forge.now, Path(), {}, self.verdict)
+        self._looks()
         threads = threading.active_count()
-        record = Tick(self.forge, evaluator, frozenset((NAME,))).run(asks(kind) if kind else None).rollouts[0]
+        record = self._run(kind, self.forge.now)
         assert threading.active_count() == threads
         assert not record.bug, record.problems
         for pull in self.forge.open_pulls():
@@ -316,7 +353,15 @@ class Rollout(RuleBasedStateMachine):
         self._was_right(record, state, kind, before)
         if record.merged and not self.forge.protected:
             # Gates of other people's pull requests were set before the merge; a tick later they know of it.
-            Tick(self.forge, replace(evaluator), frozenset((NAME,))).run()
+            self._run(None, self.forge.now)
+
+    def _looks(self) -> None:
+        state = None if self.edited else self._state()
+        self.looked = Outcome.INCONCLUSIVE if state and state.stage == "off" else self.verdict.outcome
+
+    def _run(self, kind: ChangeKind | None, now: datetime) -> RolloutRecord:
+        evaluator = Drawn(now, Path(), {}, self.verdict)
+        return Tick(self.forge, evaluator, frozenset((NAME,))).run(asks(kind) if kind else None).rollouts[0]
 
     def _was_right(self, record: RolloutRecord, state: State, kind: ChangeKind | None, before: int) -> None:
         decision = record.decision
@@ -346,10 +391,12 @@ class Rollout(RuleBasedStateMachine):
         if content.change.kind is not ChangeKind.ADVANCE or self.request is ChangeKind.ADVANCE:
             return
         newest = [each for each in self.forge.pulls.values() if each.branch == action.branch][-1]
-        assert newest.closed_by == BOT or (self.healthy_since and self.healthy_since > self.refused[action.branch])
+        refused = self.refused[action.branch]
+        assert newest.closed_by == BOT or self.policy_at >= refused or (self.healthy_since or refused) > refused
 
     def _judges(self, head: str) -> None:
         self.judged[head], self.judged_at[head] = self.looked, self.forge.now
+        self.judged_by[head] = self.policy
 
     def _merged(self, pull: PullRequest) -> None:
         with suppress(NotMergeable, Conflict):
@@ -383,5 +430,8 @@ class Rollout(RuleBasedStateMachine):
 
 TestRollout = Rollout.TestCase
 TestRollout.settings = settings(
-    max_examples=70, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("CHAOS_EXAMPLES", "70")),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )

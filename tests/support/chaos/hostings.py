@@ -13,6 +13,7 @@ from typing import Any
 
 from rollout_bot.core.decision import Request
 from rollout_bot.core.record import TickRecord
+from rollout_bot.core.repository import GateState
 from rollout_bot.evaluation import Evaluator
 from rollout_bot.files.state import read_state
 from rollout_bot.forge.interface import Forge
@@ -61,11 +62,12 @@ class Hosting(ABC):
         return record
 
     def gist(self) -> object:
-        """What a run leaves behind, times and texts aside."""
+        """What a run leaves behind, times and texts aside, and what its gate keeps from being merged."""
         snapshot = self.forge(self.now).snapshot()
         state = read_state(snapshot.files[STATE], STATE)
         where = state.stage, state.percentage, state.attempt, state.generation, state.hold is not None
-        return where, sorted(pull.branch for pull in snapshot.open_pulls())
+        green = [pull for pull in snapshot.open_pulls() if pull.gate and pull.gate.state is GateState.SUCCESS]
+        return where, sorted(pull.branch for pull in green)
 
     @abstractmethod
     def forge(self, now: datetime) -> Forge: ...
@@ -160,7 +162,9 @@ class GitHubHosting(Hosting):
         return forge
 
     def end(self) -> object:
-        return self.site.end()
+        """Without labels of what is over: no rollout depends on them, and nobody adds them later."""
+        tree, branches, pulls, labels = self.site.end()
+        return tree, branches, pulls, [each for each in labels if each[0] in branches]  # type: ignore[attr-defined]
 
     def keep(self) -> tuple[dict[str, Any], dict[str, str]]:
         world = self.github.world

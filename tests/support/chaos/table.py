@@ -27,8 +27,10 @@ and the look at the clock) it breaks one thing, then lets clean ticks follow. A 
 - after each tick all holds that must always hold: nothing went up on bad evidence, too early, without its owner or
   before the cooldown; at most one advance is open; a lost message or figure kept nothing from happening.
 
-A person whose request failed asks once more. What was written while the clock was wrong keeps the wrong time.
-*Recovery* counts clean ticks; on GitHub the branch of a merged pull request is always left to a later tick.
+A person whose request failed asks once more. What was written while the clock was wrong keeps the wrong time, and a
+pull request that was opened too early stays open: its gate keeps it from being merged until it is time. A label that
+could not be set before a merge is not set later. *Recovery* counts clean ticks; on GitHub the branch of a merged pull
+request is always left to one of them.
 
 ## By what was called
 
