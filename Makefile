@@ -51,7 +51,7 @@ style: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
-	$(BIN)/mypy tools/locks.py
+	$(BIN)/mypy tools/locks.py tools/release.py
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
@@ -80,6 +80,16 @@ chaos: $(VENV)/.dev ## Breaks every call of whole life cycles in turn, and tells
 lock: .cache/uv/.installed ## Writes the locks anew from pyproject.toml
 	$(call compile,dev,--group dev)
 	$(call compile,runtime,--group build --constraints requirements/dev.txt)
+
+.PHONY: audit
+audit: $(VENV)/.dev ## Asks PyPI for known weaknesses of what a user installs; what it does not know fails, too
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements/runtime.txt
+
+.PHONY: dist
+dist: $(VENV)/.dev ## Builds what a release consists of: packages and bill of materials
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -d dist/packages
+	@$(BIN)/cyclonedx-py requirements requirements/runtime.txt --output-reproducible -o dist/rollout-bot.cdx.json
 
 .PHONY: clean
 clean: ## Removes all that the other targets made, environment and downloads included

@@ -31,7 +31,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_this_repository_uses_what_it_ships() -> None:
-    assert {path.name for path in OURS} == {*WORKFLOWS, "ci.yml"}
+    assert {path.name for path in OURS} == {*WORKFLOWS, "ci.yml", "release.yml"}
     for name in WORKFLOWS:
         assert (ROOT / FOLDER / name).read_text() == workflow(name, action=OWN, rollout="guardian")
 
