@@ -33,7 +33,7 @@ def put_off(actions: Iterable[Action]) -> tuple[tuple[Action, ...], tuple[Action
     """What is done all the same, and what can wait: new pull requests with all that follows, texts and tidying.
 
     The gates and merges of pull requests that are there already never wait: they keep wrong changes out, and end what
-    was begun.
+    was begun. Branches that are left to delete are not worth a word.
     """
     now: list[Action] = []
     later: list[Action] = []
@@ -41,6 +41,8 @@ def put_off(actions: Iterable[Action]) -> tuple[tuple[Action, ...], tuple[Action
     for action in actions:
         opening = opening or isinstance(action, OpenPull)
         new = isinstance(action, SetGate | MergePull) and action.head is None
-        waits = new or isinstance(action, OpenPull | UpdatePull | FinishPull | DeleteBranch)
+        if isinstance(action, DeleteBranch):
+            continue
+        waits = new or isinstance(action, OpenPull | UpdatePull | FinishPull)
         (later if waits or (opening and isinstance(action, StartWorkflow)) else now).append(action)
     return tuple(now), tuple(later)

@@ -101,6 +101,28 @@ def _any_of(schema: Schema, value: object, root: Schema) -> bool:
     return isinstance(several, list) and any(accepts(each, value, root) for each in several)
 
 
+def _all_of(schema: Schema, value: object, root: Schema) -> bool:
+    several = schema["allOf"]
+    return isinstance(several, list) and all(accepts(each, value, root) for each in several)
+
+
+def _one_of(schema: Schema, value: object, _root: Schema) -> bool:
+    """Of names that are there or not alone, which is certain either way; whatever else is left to jsonschema."""
+    several = schema["oneOf"]
+    if not isinstance(value, dict) or not isinstance(several, list):
+        return False
+    if not all(isinstance(each, dict) and each.keys() == {"required"} for each in several):
+        return False
+    return sum(_required(each, value, _root) for each in several) == 1
+
+
+def _dependent(schema: Schema, value: object, _root: Schema) -> bool:
+    needed = schema["dependentRequired"]
+    if not isinstance(value, dict) or not isinstance(needed, Mapping):
+        return False
+    return all(key not in value or all(name in value for name in names) for key, names in needed.items())
+
+
 def _required(schema: Schema, value: object, _root: Schema) -> bool:
     required = schema["required"]
     return isinstance(value, dict) and isinstance(required, list) and all(key in value for key in required)
@@ -151,6 +173,9 @@ _CHECKS: Mapping[str, Callable[[Schema, object, Schema], bool]] = {
     "additionalProperties": _additional,
     "propertyNames": _names,
     "anyOf": _any_of,
+    "allOf": _all_of,
+    "oneOf": _one_of,
+    "dependentRequired": _dependent,
     "required": _required,
     "items": _items,
     "pattern": _pattern,

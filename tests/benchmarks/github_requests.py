@@ -101,13 +101,16 @@ def burst() -> bool:
             merged = Counter(each.decision.action for each in record.rollouts if each.merged and each.decision)
             waiting = sum(any(step.note == LEFT for step in each.steps) for each in record.rollouts)
             left -= merged.total()
-            print(f"  after {github.now - began}: {record.requests} requests, {dict(merged)}, {waiting} wait")
+            print(
+                f"  after {github.now - began}: {record.requests} requests, {waiting} wait; "
+                + ", ".join(f"{count} × {action.value}" for action, count in sorted(merged.items()))
+            )
             fine &= waiting == left and (github.now != began or merged["roll_back"] == ROLLBACKS)
             github.wait(QUARTER)
         fastest = [_most(clock, github, seconds) for seconds in (60, 3600)]
         print(f"  at most {fastest[0]} writes in a minute, {fastest[1]} in an hour")
-        story = [line for line in github.story() if "rollout-" in line][::-1]
-        first = all("roll" in line.lower() for line in story[:ROLLBACKS])
+        story = [line for line in github.story() if "%" in line][::-1]
+        first = all(": roll back" in line for line in story[:ROLLBACKS])
         return fine and not left and first and fastest[0] <= A_MINUTE and fastest[1] <= AN_HOUR
 
 

@@ -46,4 +46,8 @@ def test_a_new_pull_request_waits_with_all_that_follows_from_it() -> None:
 
 
 def test_what_was_begun_is_gated_and_merged() -> None:
-    assert put_off([UPDATE, GATE, FINISH, MERGE, DEPLOY, DELETE]) == ((GATE, MERGE, DEPLOY), (UPDATE, FINISH, DELETE))
+    assert put_off([UPDATE, GATE, FINISH, MERGE, DEPLOY, DELETE]) == ((GATE, MERGE, DEPLOY), (UPDATE, FINISH))
+
+
+def test_tidying_is_left_without_a_word() -> None:
+    assert put_off([DELETE]) == ((), ())

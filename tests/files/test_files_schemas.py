@@ -23,6 +23,7 @@ from rollout_bot.files.explain import explain
 from rollout_bot.files.quick import accepts, pattern
 from rollout_bot.files.scaffold import codeowners_lines, policy_template
 from rollout_bot.files.schema import Name, load
+from rollout_bot.metrics.registry import find
 
 NAMES: tuple[Name, ...] = get_args(Name)
 
@@ -272,6 +273,12 @@ keywords = st.fixed_dictionaries(
             min_size=1,
             max_size=2,
         ),
+        "oneOf": st.lists(
+            st.sampled_from([{"required": ["a"]}, {"required": ["name"]}, {"required": []}, {"type": "object"}]),
+            min_size=1,
+            max_size=2,
+        ),
+        "dependentRequired": st.dictionaries(st.sampled_from(["a", "name"]), st.just(["a"])),
         "maxItems": st.integers(0, 2),
         "required": st.lists(st.sampled_from(["a", "name"]), unique=True),
         "multipleOf": st.just(5),
@@ -291,6 +298,7 @@ schemas = st.recursive(
             "additionalProperties": inner,
             "items": inner,
             "anyOf": st.lists(inner, min_size=1, max_size=2),
+            "allOf": st.lists(inner, min_size=1, max_size=2),
             "not": inner,
         },
     ),
@@ -304,6 +312,28 @@ def test_quick_is_right_about_schemas_of_other_packages(schema: object, value: o
     root = {"allOf": [schema], "$defs": {"one": ONE, "two": TWO}}
     if accepts(schema, value, root):
         assert explain(parse(b"a: 1", "f"), root, value, ()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "settings"),
+    [
+        ("recording", {"path": "metrics.csv"}),
+        ("recording", {"path": "metrics.csv", "total": "a_total", "failed": "b_total"}),
+        ("prometheus", {"address": "http://p", "total": "a_total", "failed_query": "b"}),
+        ("web", {"url": "http://w", "rows": "rows", "time": "time", "total": "total", "failed": "failed"}),
+    ],
+)
+def test_no_source_makes_ticks_wait_for_jsonschema(source: str, settings: dict[str, str]) -> None:
+    schema = find(source).schema
+    assert accepts(schema, settings, schema)
+    assert not accepts(schema, {**settings, "unknown": "1"}, schema)
+
+
+def test_quick_never_takes_two_for_one() -> None:
+    schema = {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
+    assert [accepts(schema, value, schema) for value in ({"a": 1}, {"a": 1, "b": 1}, {})] == [True, False, False]
+    assert not accepts({"oneOf": [{"type": "object"}, {"required": ["b"]}]}, {}, schema)
+    assert not accepts({"dependentRequired": {"a": ["b"]}}, {"a": 1}, schema)
 
 
 def test_the_schemas_are_written_as_people_read_them() -> None:
