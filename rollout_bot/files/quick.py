@@ -43,7 +43,7 @@ def _satisfied(keyword: str, schema: Schema, value: object, root: Schema) -> boo
     if keyword == "$ref":
         return accepts(resolve(str(schema["$ref"]), root), value, root)
     check = _CHECKS.get(keyword)
-    if value is None and check and keyword not in ("type", "enum", "const", "anyOf"):
+    if value is None and check and keyword not in ("type", "enum", "const", "anyOf", "allOf", "oneOf"):
         return True  # the other keywords speak of texts, numbers, lists and mappings only
     return check is not None and check(schema, value, root)
 
@@ -106,14 +106,14 @@ def _all_of(schema: Schema, value: object, root: Schema) -> bool:
     return isinstance(several, list) and all(accepts(each, value, root) for each in several)
 
 
-def _one_of(schema: Schema, value: object, _root: Schema) -> bool:
+def _one_of(schema: Schema, value: object, root: Schema) -> bool:
     """Of names that are there or not alone, which is certain either way; whatever else is left to jsonschema."""
     several = schema["oneOf"]
     if not isinstance(value, dict) or not isinstance(several, list):
         return False
     if not all(isinstance(each, dict) and each.keys() == {"required"} for each in several):
         return False
-    return sum(_required(each, value, _root) for each in several) == 1
+    return sum(_required(each, value, root) for each in several) == 1
 
 
 def _dependent(schema: Schema, value: object, _root: Schema) -> bool:

@@ -333,6 +333,8 @@ def test_quick_never_takes_two_for_one() -> None:
     schema = {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}
     assert [accepts(schema, value, schema) for value in ({"a": 1}, {"a": 1, "b": 1}, {})] == [True, False, False]
     assert not accepts({"oneOf": [{"type": "object"}, {"required": ["b"]}]}, {}, schema)
+    assert not accepts({"allOf": [{"type": "object"}]}, None, schema)
+    assert not accepts(schema, None, schema)
     assert not accepts({"dependentRequired": {"a": ["b"]}}, {"a": 1}, schema)
 
 
