@@ -1,0 +1,59 @@
+"""A real kill -9 of a real run, in the middle of what git does for it: nothing is cleaned up, no lock is given back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from support.hosted import ROLLOUT_BOT
+from support.repositories import START
+from support.ticks import HOUR, World, initial
+
+NOW = START + 3 * HOUR
+
+SHIM = """\
+#!/bin/sh
+count=$(($(cat "$COUNT") + 1))
+echo $count > "$COUNT"
+test $count = "$BEFORE" && kill -9 $PPID
+test $count = "$AFTER" || exec {git} "$@"
+{git} "$@"
+kill -9 $PPID
+"""
+
+
+def ticked(world: World, shims: Path, now: datetime = NOW, **at: int) -> tuple[int, int]:
+    """The exit code of a tick that is killed before or after one of its git commands, and how many there were."""
+    count = shims / "count"
+    count.write_text("0")
+    path = f"{shims}:{os.environ['PATH']}"
+    numbers = {name: str(at.get(name, 0)) for name in ("BEFORE", "AFTER")}
+    command = [ROLLOUT_BOT, "tick", "--repository", world.repository.path, "--now", now.isoformat()]
+    environment = {**os.environ, **numbers, "PATH": path, "COUNT": str(count)}
+    run = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+    return run.returncode, int(count.read_text())
+
+
+@pytest.mark.parametrize("when", ["BEFORE", "AFTER"])
+def test_a_killed_run_is_made_up_for_by_the_next(when: str, tmp_path: Path) -> None:
+    (shims := tmp_path / "shims").mkdir()
+    (shims / "git").write_text(SHIM.format(git=shutil.which("git")))
+    (shims / "git").chmod(0o755)
+    undisturbed = World.made(tmp_path / "undisturbed", initial(stage="half"))
+    undisturbed.serve(NOW)
+    code, total = ticked(undisturbed, shims)
+    assert (code, undisturbed.state().stage) == (0, "most")
+    # Most of what a tick does first is reading.
+    for at in range(total // 3, total + 1, 13):
+        world = World.made(tmp_path / str(at), initial(stage="half"))
+        world.serve(NOW)
+        assert ticked(world, shims, **{when: at})[0] == -signal.SIGKILL
+        assert ticked(world, shims)[0] == 0
+        assert world.end(NOW) == undisturbed.end(NOW), f"killed {when.lower()} git command {at} of {total}"
+        assert world.repository.branches() == ["main"]
+        assert world.repository.fsck() == ""
