@@ -9,7 +9,7 @@ from support.chaos.campaign import Plan, Report, hosting, live
 from support.chaos.table import page
 
 
-@pytest.mark.parametrize(("forge", "plan"), [("local", Plan(5, 1, 0.02)), ("GitHub", Plan(5, 1, 0.06, pairs=1))])
+@pytest.mark.parametrize(("forge", "plan"), [("local", Plan(5, 1, 0.015)), ("GitHub", Plan(5, 1, 0.05, pairs=1))])
 def test_whatever_fails_the_life_goes_on_as_if_undisturbed(forge: str, plan: Plan, tmp_path: Path) -> None:
     with hosting(forge, tmp_path / "here") as here:
         report: Report = live(here, plan)
