@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +20,7 @@ from rollout_bot.commands.common import (
     now_of,
     on_terminal,
     print_json,
+    progress_bar,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, FAILED, UsageError
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from rollout_bot.backtest import Question
     from rollout_bot.core.backtest import Backtest
     from rollout_bot.core.incidents import Incident
-    from rollout_bot.metrics.past import Progress
 
 _EXAMPLES = """\
 examples:
@@ -92,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         print("no policy differs from the base branch's" if options.against else "no rollouts here; begin one with: rollout-bot init NAME")  # fmt: skip # noqa: E501
         return DONE
     found: list[tuple[str, list[Backtest]]] = []
-    with _progress() as progress:
+    with progress_bar("reading history") as progress:
         cache = None if options.no_cache else cache_folder(os.environ)
         backtester = Backtester(evaluator(options, now), _question(options), cache, progress)
         try:
@@ -172,17 +170,3 @@ def _days(text: str) -> timedelta:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 3650):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of days; allowed: 1 to 3650")
     return timedelta(days=int(text))
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar of the pieces of history that were read, on a terminal's standard error."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _all: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading history", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -116,3 +117,17 @@ def terminal_width() -> int:
     if not sys.stdout.isatty():
         return 160
     return os.get_terminal_size(sys.stdout.fileno()).columns
+
+
+@contextmanager
+def progress_bar(what: str, *, least: int = 1) -> Iterator[Callable[[int, int], None]]:
+    """Takes how much is done of how much: a bar on a terminal's standard error, from `least` things on."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, visible=False, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of, visible=of >= least)

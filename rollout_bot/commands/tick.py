@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +22,7 @@ from rollout_bot.commands.common import (
     now_of,
     on_terminal,
     print_json,
+    progress_bar,
     terminal_width,
 )
 from rollout_bot.commands.exits import BUG, DONE, FAILED, INVALID, UsageError
@@ -41,7 +41,6 @@ from rollout_bot.core.wording import one_line
 if TYPE_CHECKING:
     from rollout_bot.core.record import TickRecord
     from rollout_bot.forge.interface import Forge
-    from rollout_bot.tick import Progress
 
 T = TypeVar("T")
 
@@ -143,7 +142,7 @@ def _once(options: argparse.Namespace) -> int:
     now = now_of(options)
     only, shard = frozenset(options.rollouts) or None, options.shard or WHOLE
     forge = open_forge(options, now)
-    with _progress() as progress:
+    with progress_bar("measuring", least=_PROGRESS_FROM) as progress:
         measuring, allowed = evaluator(options, now), allowance(options.every, shard.of)
         tick = Tick(forge, measuring, only, options.dry_run, progress, links_of(options), shard, allowed)
         record = tick.run()
@@ -186,17 +185,3 @@ def exit_code(record: TickRecord) -> int:
     if any(step.error for step in record.gates):
         return FAILED
     return INVALID if any(each.problems for each in record.rollouts) else DONE
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on a terminal's standard error, once there is enough to wait for."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _all: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("measuring", visible=False, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of, visible=of >= _PROGRESS_FROM)
