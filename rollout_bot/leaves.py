@@ -60,7 +60,7 @@ class Leaves:
         from rollout_bot.telling import errands, posts, write_notes
 
         seen = _seen(record, forge)
-        observations = observe(record, seen)
+        observations = observe(record, seen, forge.budget)
         found = [errand for each in observations for errand in errands(each, seen, self.pulls)]
         mail = posts(found)
         tasks: list[Task] = [(name, partial(_publish, publisher, observations)) for name, publisher in publishers]
@@ -99,9 +99,11 @@ class Leaves:
             return f"bug in the bot: {type(error).__name__}"
 
 
-def observe(record: TickRecord, seen: Snapshot) -> list[Observation]:
+def observe(record: TickRecord, seen: Snapshot, budget: int | None = None) -> list[Observation]:
     """The rollouts of a tick, with their history as it is now."""
-    return [Observation(each, changes(seen, each.rollout), record.now, record.requests) for each in record.rollouts]
+    return [
+        Observation(each, changes(seen, each.rollout), record.now, record.requests, budget) for each in record.rollouts
+    ]
 
 
 def _may_tell(record: RolloutRecord) -> bool:

@@ -92,6 +92,8 @@ def test_a_rollback_of_this_very_tick_is_in_its_metrics(world: World, tmp_path: 
 class Blind:
     """A forge that shows nothing any more."""
 
+    budget = None
+
     def snapshot(self) -> None:
         raise ForgeError("no answer")
 

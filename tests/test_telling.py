@@ -176,6 +176,8 @@ def test_what_is_refused_is_sent_again_until_it_arrives(world: World, box: Mailb
 
 def test_the_same_event_has_the_same_id_however_often_it_is_sent(world: World, box: Mailbox) -> None:
     class Forgetful:
+        budget = None
+
         def note(self, *_: str) -> None:
             raise ForgeError("the disk is full")
 

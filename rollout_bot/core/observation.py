@@ -36,13 +36,15 @@ def stuck_after(policy: Policy) -> timedelta:
 class Observation:
     """One rollout as a tick found and left it. `changes` are newest first, those of this tick among them.
 
-    `requests` is what the whole tick spent on the forge.
+    `requests` is what the whole tick spent on the forge, `budget` what the forge still allows for this hour; None where
+    it does not say.
     """
 
     record: RolloutRecord
     changes: tuple[Transition, ...]
     now: datetime
     requests: int = 0
+    budget: int | None = None
 
     @property
     def rollout(self) -> str:

@@ -54,6 +54,10 @@ class Forge(Protocol):
     def requests(self) -> int:
         """Requests spent so far, where they cost something."""
 
+    @property
+    def budget(self) -> int | None:
+        """Requests that the forge still allows for the present hour, at the tightest; None where it does not say."""
+
     def snapshot(self) -> Snapshot:
         """One consistent view of the base branch's newest commit and the pull requests to it."""
 

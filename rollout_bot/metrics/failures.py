@@ -18,6 +18,10 @@ class ExchangeFailed(Exception):
         self.retry_after = retry_after
 
 
+class TooLarge(ExchangeFailed):
+    """The answer holds more bytes than are read: asking for less at once may help."""
+
+
 def failure_reason(error: Exception) -> ExchangeFailed:
     """What an exception of requests, or of anything beneath it, means."""
     import requests

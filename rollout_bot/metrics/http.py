@@ -16,6 +16,7 @@ from rollout_bot.exchange import CHUNK, Late, OffLimits, Oversized, within
 from rollout_bot.exchange import body as read_body
 from rollout_bot.metrics.failures import (
     ExchangeFailed,
+    TooLarge,
     failure_reason,
     refused_constant,
     status_reason,
@@ -107,7 +108,7 @@ class Client:
             reason = str(error)
             for secret in self._access.secrets():
                 reason = reason.replace(secret, "***")
-            raise ExchangeFailed(reason) from None
+            raise type(error)(reason) from None
 
     def _attempts(self, method: str, path: str, parameters: Mapping[str, str]) -> object:
         attempt = 0
@@ -135,7 +136,7 @@ class Client:
         except Late:
             raise ExchangeFailed(f"no complete answer within {access.deadline:g} s (deadline)") from None
         except Oversized:
-            raise ExchangeFailed(f"the answer is larger than {access.max_bytes} bytes (max_bytes)") from None
+            raise TooLarge(f"the answer is larger than {access.max_bytes} bytes (max_bytes)") from None
         except Exception as error:  # noqa: BLE001 - a foreign error of any kind is translated here, or nowhere
             raise failure_reason(error) from None
 

@@ -10,7 +10,7 @@ from rollout_bot.core.samples import Measurement, Reading, Readings, Unmeasured
 from rollout_bot.core.wording import amount
 from rollout_bot.metrics.answers import matrix
 from rollout_bot.metrics.counters import Series, Tally, arrivals_after_gaps, first_seen, measured, tally
-from rollout_bot.metrics.failures import ExchangeFailed
+from rollout_bot.metrics.failures import ExchangeFailed, TooLarge
 from rollout_bot.metrics.http import Client
 from rollout_bot.metrics.intervals import Grid
 from rollout_bot.metrics.replicas import replica_label, without_duplicates
@@ -18,7 +18,11 @@ from rollout_bot.metrics.replicas import replica_label, without_duplicates
 INTERVAL = "$interval"
 """Stands in an expression for the policy's interval, as a duration such as 900s."""
 
-_SLICE = timedelta(hours=6)
+_SLICE = timedelta(hours=24)
+"""Of raw samples asked for at once, to begin with: each request costs more than what it brings from a small service."""
+
+_SHORTEST = timedelta(hours=1)
+"""A slice whose answer is too large is halved, down to about this."""
 _MARGIN = timedelta(minutes=30)
 """Looked at before the window: long enough for two scrapes of the slowest kind, to tell a birth from an old series."""
 
@@ -40,6 +44,7 @@ class Questions:
         self._label = label
         self._deduplicates = deduplicates
         self._counted: set[_Labels] = set()
+        self._slice = _SLICE
 
     def cohort(self, queries: Mapping[str, str], *, absent_is_zero: bool) -> Measurement | Unmeasured:
         """Counts of one cohort; a series that an earlier cohort has counted belongs to that one and to no other."""
@@ -79,10 +84,18 @@ class Questions:
         found: dict[_Labels, tuple[Mapping[str, str], list[tuple[float, float]]]] = {}
         reached = self._grid.start - max(_MARGIN, 2 * self._grid.interval)
         while reached < self._grid.end:
-            until = min(reached + _SLICE, self._grid.end)
+            until = min(reached + self._slice, self._grid.end)
             span = -(-(until - reached) // timedelta(seconds=1)) + 1
             asked = {"query": f"{selector}[{span}s]", "time": _timestamp(until.timestamp())}
-            for each in matrix(self._client.ask("POST", "/api/v1/query", asked)):
+            try:
+                answer = self._client.ask("POST", "/api/v1/query", asked)
+            except TooLarge:
+                if self._slice < 2 * _SHORTEST:
+                    raise
+                # For all that is asked after this too: the service will not have become smaller.
+                self._slice /= 2
+                continue
+            for each in matrix(answer):
                 _, samples = found.setdefault(frozenset(each.labels.items()), (each.labels, []))
                 latest = samples[-1][0] if samples else float("-inf")
                 samples += [sample for sample in each.samples if sample[0] > latest]

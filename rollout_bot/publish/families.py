@@ -40,6 +40,9 @@ def families(observation: Observation) -> Iterator[Metric]:
                  observation.now.timestamp())  # fmt: skip
     yield _gauge(f"{name}_forge_requests", "Requests that the last tick spent on the forge, for all its rollouts.",
                  observation.requests)  # fmt: skip
+    if observation.budget is not None:
+        yield _gauge(f"{name}_forge_requests_left", "Requests that the forge still allows this hour, at the tightest.",
+                     observation.budget)  # fmt: skip
     yield _gauge(f"{name}_cannot_measure", "Whether there are no usable data, or files that cannot be evaluated.",
                  observation.cannot_measure)  # fmt: skip
     yield _gauge(f"{name}_gate_blocked", "Whether the gate keeps the open pull request from being merged.",

@@ -407,3 +407,17 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     with pytest.raises(Overlong, match="larger than the bot reads"):
         transport.get("/x", MERGE)
     assert transport.requests == 1
+
+
+def test_the_tighter_of_two_budgets_is_told(wire: responses.RequestsMock, transport: Transport) -> None:
+    def left(number: str, resource: str) -> dict[str, str]:
+        return {"X-RateLimit-Remaining": number, "X-RateLimit-Resource": resource}
+
+    assert transport.budget is None
+    wire.get(f"{WIRE}/x", json={}, headers=left("900", "core"))
+    wire.get(f"{WIRE}/x", json={}, headers=left("4000", "graphql"))
+    wire.get(f"{WIRE}/x", json={}, headers=left("899", "core"))
+    wire.get(f"{WIRE}/x", json={}, headers=left("many", "core"))
+    for expected in (900, 900, 899, 899):
+        transport.get("/x", MERGE)
+        assert transport.budget == expected

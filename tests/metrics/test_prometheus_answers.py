@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import responses
@@ -257,3 +260,43 @@ STRANGE = st.recursive(
 def test_no_answer_crashes_it(part: object) -> None:
     for answer in (part, matrix(part), matrix(series((1, part))), {"status": "success", "data": part}):
         assert isinstance(measure(answer), Measurement | Unmeasured)
+
+
+def asked_of(largest: timedelta) -> tuple[Measurement | Unmeasured, list[timedelta]]:
+    """Two days of a server that answers too much for one look at more than `largest`; and the spans asked of it."""
+    spans: list[timedelta] = []
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        form = dict(parse_qsl(request.body))
+        seconds = int(re.findall(r"\[(\d+)s\]", form["query"])[0])
+        spans.append(timedelta(seconds=seconds - 1))
+        if spans[-1] > largest:
+            return 200, {}, " " * 2_000_000
+        until = float(form["time"])
+        # Every quarter of an hour a sample, which counts ten requests since the one before.
+        ticks = [at for at in range(0, 2 * 86_400 + 1, 900) if until - seconds <= T0 + at <= until]
+        return 200, {}, json.dumps(matrix({"metric": {}, "values": [[T0 + at, str(at // 90)] for at in ticks]}))
+
+    with responses.RequestsMock() as mock:
+        mock.add_callback(responses.POST, f"{URL}/api/v1/query", answer)
+        found = Prometheus({**RAW, "max_bytes": 1_000_000}, Surroundings(Path())).samples(
+            Window(START, START + timedelta(days=2, minutes=1), STEP)
+        )
+    return found, spans
+
+
+def test_a_day_is_asked_for_at_once_and_less_where_that_is_too_much() -> None:
+    whole, few = asked_of(timedelta(days=1))
+    assert (max(few), len(few)) == (timedelta(days=1), 2 * 3)
+    halved, more = asked_of(timedelta(hours=7))
+    assert halved == whole
+    assert isinstance(whole, Measurement)
+    assert [each.enforced.total for each in whole.intervals if isinstance(each, Sample)] == [10.0] * 192
+    # What was too much once is not asked for again.
+    assert [span for span in more if span > timedelta(hours=7)] == [timedelta(days=1), timedelta(hours=12)]
+
+
+def test_what_is_too_much_even_in_an_hour_is_no_answer() -> None:
+    found, spans = asked_of(timedelta(minutes=30))
+    assert found == Unmeasured("the answer is larger than 1000000 bytes (max_bytes)")
+    assert min(spans) == timedelta(minutes=90)

@@ -46,7 +46,7 @@ def told(*states: State) -> tuple[Transition, ...]:
 
 def observed(here: Situation | None, *states: State, **fields: object) -> Observation:
     name = here.policy.rollout if here else "checkout"
-    return Observation(RolloutRecord(name, here, **fields), told(*states), NOW, requests=2)  # type: ignore[arg-type]
+    return Observation(RolloutRecord(name, here, **fields), told(*states), NOW, requests=2, budget=4_990)  # type: ignore[arg-type]
 
 
 def text(*observations: Observation) -> str:
@@ -104,6 +104,7 @@ def test_a_rollout_is_told_in_figures() -> None:
     assert found['verdict{outcome="healthy"}'] == 1
     assert found['verdict{outcome="regressed"}'] == 0
     assert found["forge_requests"] == 2
+    assert found["forge_requests_left"] == 4_990
     assert found["cannot_measure"] == found["gate_blocked"] == found["approval_waiting_seconds"] == found["held"] == 0
 
 
@@ -193,3 +194,8 @@ def test_a_green_pull_request_waits_for_its_owner_and_a_red_one_for_its_gate() -
     assert (blocked["approval_waiting_seconds"], blocked["gate_blocked"]) == (0, 1)
     for harmless in (pull(gate=None), pull(gate=red, state=PullState.MERGED)):
         assert values(observed(situation(), BEGUN, pull=harmless))["gate_blocked"] == 0
+
+
+def test_a_forge_without_a_budget_has_no_figure_for_it() -> None:
+    found = observed(situation(), BEGUN)
+    assert "forge_requests_left" not in values(replace(found, budget=None))

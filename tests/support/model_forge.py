@@ -41,6 +41,7 @@ class ModelForge:
     protected: bool = False
     left: int = 0
     requests: int = 0
+    budget: int | None = None
     seen: Callable[[Action], None] = lambda _action: None
 
     @property

@@ -76,6 +76,11 @@ class GitHubForge:
         """Requests spent so far, repetitions included."""
         return self._desk.transport.requests
 
+    @property
+    def budget(self) -> int | None:
+        """What is left of the tighter of GitHub's two budgets, for REST and for GraphQL (points), as last told."""
+        return self._desk.transport.budget
+
     def snapshot(self) -> Snapshot:
         """One consistent view; see `Looker.look` for what it costs."""
         return self._desk.look().snapshot

@@ -73,6 +73,7 @@ class Transport:
         from github import Auth, Github
 
         self.requests = 0
+        self._left: dict[str, int] = {}
         self._token = token
         self._pause = pause
         self._patience = PATIENCE
@@ -93,6 +94,11 @@ class Transport:
             user_agent="rollout-bot",
             api_version=API_VERSION,
         ).requester
+
+    @property
+    def budget(self) -> int | None:
+        """The least that is left of what GitHub counts apart, such as REST and GraphQL; None before any answer."""
+        return min(self._left.values(), default=None)
 
     @property
     def kind(self) -> Kind:
@@ -198,6 +204,11 @@ class Transport:
                 raise Rejected(f"cannot {purpose.what}: GitHub's answer holds the token itself") from None
             raise
 
+    def _take_down(self, headers: Mapping[str, Any]) -> None:
+        left = str(headers.get("x-ratelimit-remaining", ""))
+        if left.isascii() and left.isdecimal() and len(left) < 10:
+            self._left[str(headers.get("x-ratelimit-resource", ""))] = int(left)
+
     def _exchange(
         self,
         verb: str,
@@ -227,6 +238,7 @@ class Transport:
             raise Overlong(f"cannot {purpose.what}: GitHub's answer is larger than the bot reads") from None
         except (requests.exceptions.RequestException, UnicodeError, RuntimeError, AssertionError) as error:
             raise lost(purpose, error) from None
+        self._take_down(headers)
         if not 200 <= status < 300:
             raise failed(status, headers, body, purpose)
         if not body.strip():

@@ -50,6 +50,7 @@ class LocalForge(Desk):
     """
 
     requests = 0
+    budget = None
 
     def __init__(
         self, repository: Path, *, now: datetime, actor: str = "rollout-bot", base_branch: str | None = None
