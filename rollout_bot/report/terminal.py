@@ -263,7 +263,7 @@ def next_step(record: RolloutRecord, *, dry_run: bool = False) -> str:
         return "nothing was changed"
     if record.failed:
         return "the next tick tries again"
-    if dry_run and (record.steps or decision.proposal is not None):
+    if dry_run and (record.steps or (decision.proposal is not None and pull is None)):
         return "a tick without a dry run does this"
     if record.merged:
         return _merged(record)
