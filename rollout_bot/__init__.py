@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rollout_bot.contract import read_state
-    from rollout_bot.core.state import State
+    from rollout_bot.core.model.state import State
     from rollout_bot.enforcer import Enforcer
     from rollout_bot.files.problems import InvalidFile
 
@@ -22,7 +22,7 @@ __all__ = ["Enforcer", "InvalidFile", "State", "read_state"]
 _HOMES = {
     "Enforcer": "rollout_bot.enforcer",
     "InvalidFile": "rollout_bot.files.problems",
-    "State": "rollout_bot.core.state",
+    "State": "rollout_bot.core.model.state",
     "read_state": "rollout_bot.contract",
 }
 

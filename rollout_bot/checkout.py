@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollout_bot.core.repository import ROOT, policy_path, state_path
-from rollout_bot.core.state import State, misfits
+from rollout_bot.core.model.repository import ROOT, policy_path, state_path
+from rollout_bot.core.model.state import State, misfits
 from rollout_bot.files.problems import InvalidFile, NotThere, Problem
 from rollout_bot.files.state import read_state
 
 if TYPE_CHECKING:
-    from rollout_bot.core.policy import Policy
-    from rollout_bot.neighbours import Neighbours
+    from rollout_bot.core.model.policy import Policy
+    from rollout_bot.tick.neighbours import Neighbours
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
@@ -65,8 +65,8 @@ class Checkout:
 
     def problems(self, rollout: str) -> tuple[str, ...]:
         """Everything that is wrong with one rollout's files."""
-        from rollout_bot.evaluation import check_policy
         from rollout_bot.files.approval import read_approval
+        from rollout_bot.tick.evaluation import check_policy
 
         policy, state = policy_path(rollout), state_path(rollout)
         if not is_name(rollout):
@@ -88,7 +88,7 @@ class Checkout:
 
     @cached_property
     def _neighbours(self) -> Neighbours:
-        from rollout_bot.neighbours import Neighbours
+        from rollout_bot.tick.neighbours import Neighbours
 
         return Neighbours(self.rollouts(), self._content)
 

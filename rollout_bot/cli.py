@@ -132,9 +132,9 @@ def _report(error: Exception) -> int:
 
 def _exit_code(error: Exception) -> int:
     """Imported late: a command that works needs none of these."""
-    from rollout_bot.evaluation import CannotEvaluate
     from rollout_bot.files.problems import InvalidFile
     from rollout_bot.forge.interface import ForgeError, NotFound, Unusable
+    from rollout_bot.tick.evaluation import CannotEvaluate
 
     if isinstance(error, UsageError):
         return USAGE

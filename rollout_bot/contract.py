@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 from rollout_bot.files import state as state_file
 from rollout_bot.files.document import MAX_BYTES
 from rollout_bot.files.problems import InvalidFile, NotThere, Problem

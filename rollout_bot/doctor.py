@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.policy import OFF
-from rollout_bot.core.repository import Snapshot
-from rollout_bot.core.situation import Situation
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import Snapshot
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import amount, moment
-from rollout_bot.evaluation import CannotEvaluate, Evaluator
 from rollout_bot.forge.interface import Forge, ForgeError
+from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
 
 _PERCENT = "let the query give per cent, 0 to 100 and not 0 to 1"
 _SET_QUERY = "ask the server for the query in policy.yaml: it has to give one series, at every moment"

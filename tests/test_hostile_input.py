@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.repositories import START
 
-from rollout_bot.core.repository import PullRequest, PullState
+from rollout_bot.core.model.repository import PullRequest, PullState
 from rollout_bot.forge.codeowners import read_owners
-from rollout_bot.proposed import head_of
 from rollout_bot.runner import Runner
+from rollout_bot.tick.proposed import head_of
 
 NASTY = st.sampled_from(
     ["\u2028", "\x0b", "\0", "\ufeff", "*", "**", "[", "!", "\\ ", "#", "@a", "/", "\r\n", "\n", "?"]

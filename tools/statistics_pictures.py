@@ -18,9 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rollout_bot.core.course import Course
-from rollout_bot.core.noise import Noise
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.course import Course
+from rollout_bot.core.analysis.noise import Noise
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Gap, Sample
 from rollout_bot.core.verdict import Outcome
 

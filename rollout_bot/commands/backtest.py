@@ -26,9 +26,9 @@ from rollout_bot.commands.common import (
 from rollout_bot.commands.exits import DONE, FAILED, UsageError
 
 if TYPE_CHECKING:
-    from rollout_bot.backtest import Question
-    from rollout_bot.core.backtest import Backtest
-    from rollout_bot.core.incidents import Incident
+    from rollout_bot.backtest.backtest import Question
+    from rollout_bot.core.replay.backtest import Backtest
+    from rollout_bot.core.replay.incidents import Incident
 
 _EXAMPLES = """\
 examples:
@@ -76,8 +76,8 @@ def add_range(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from rollout_bot.backtest import Backtester, NoHistory
-    from rollout_bot.compared import pairs
+    from rollout_bot.backtest.backtest import Backtester, NoHistory
+    from rollout_bot.backtest.compared import pairs
     from rollout_bot.metrics.store import cache_folder
 
     if options.start and options.days:
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _question(options: argparse.Namespace) -> Question:
-    from rollout_bot.backtest import Question
+    from rollout_bot.backtest.backtest import Question
 
     return Question(
         options.start,
@@ -151,7 +151,7 @@ def _check_picture(path: Path, count: int) -> None:
 
 
 def _incident(text: str) -> Incident:
-    from rollout_bot.core.incidents import Incident
+    from rollout_bot.core.replay.incidents import Incident
 
     start, _, end = text.partition("/")
     if not end:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rollout_bot.commands.exits import Refused
 
 if TYPE_CHECKING:
-    from rollout_bot.core.state import State
+    from rollout_bot.core.model.state import State
 
 
 def add_expect_generation(parser: argparse.ArgumentParser) -> None:

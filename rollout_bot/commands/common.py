@@ -16,7 +16,7 @@ from rollout_bot.core.durations import parse_duration
 
 if TYPE_CHECKING:
     from rollout_bot.core.finding import Finding
-    from rollout_bot.evaluation import Evaluator
+    from rollout_bot.tick.evaluation import Evaluator
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives it no other name
 Command = Callable[[argparse.Namespace], int]
@@ -92,7 +92,7 @@ def now_of(options: argparse.Namespace) -> datetime:
 def evaluator(options: argparse.Namespace, now: datetime, environment: Mapping[str, str] = os.environ) -> Evaluator:
     """Measures and judges as of `now`; relative paths of recordings start from the repository."""
     from rollout_bot.checkout import Checkout
-    from rollout_bot.evaluation import Evaluator
+    from rollout_bot.tick.evaluation import Evaluator
 
     return Evaluator(now, Checkout(options.repository).root, environment)
 

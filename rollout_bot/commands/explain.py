@@ -41,7 +41,7 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     from rollout_bot.report.documents import reason_document, rollout_reason, time
     from rollout_bot.report.explanation import explanation_text
-    from rollout_bot.tick import Tick
+    from rollout_bot.tick.tick import Tick
 
     now = now_of(options)
     record = Tick(open_forge(options, now), evaluator(options, now), frozenset((options.rollout,)), dry_run=True).run()

@@ -45,7 +45,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from rollout_bot.checkout import Checkout, is_name
-    from rollout_bot.core.repository import policy_path
+    from rollout_bot.core.model.repository import policy_path
 
     if not is_name(options.rollout):
         raise UsageError(
@@ -89,8 +89,8 @@ def _default_owner(options: argparse.Namespace) -> str:
 
 def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[str, bytes]:
     """The files that are not there yet; the state starts at a stage of the policy that is, or will be, there."""
-    from rollout_bot.core.repository import policy_path, state_path
-    from rollout_bot.core.state import start
+    from rollout_bot.core.model.repository import policy_path, state_path
+    from rollout_bot.core.model.state import start
     from rollout_bot.files.policy import read_policy
     from rollout_bot.files.scaffold import policy_template
     from rollout_bot.files.state import write_state
@@ -128,7 +128,7 @@ def _codeowners(root: Path, rollout: str, owners: str) -> dict[str, bytes]:
 
 def _owned_as_it_should_be(place: str, content: bytes, rollout: str) -> bool:
     """Whether nobody owns the state, and somebody the policy and the approvals: the last matching line counts."""
-    from rollout_bot.core.repository import approval_path, policy_path, state_path
+    from rollout_bot.core.model.repository import approval_path, policy_path, state_path
     from rollout_bot.forge.codeowners import read_owners
 
     owners = read_owners(place, content)

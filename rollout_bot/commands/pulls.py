@@ -22,7 +22,7 @@ from rollout_bot.commands.exits import DONE, FAILED, UsageError
 from rollout_bot.commands.where import open_local
 
 if TYPE_CHECKING:
-    from rollout_bot.core.repository import PullRequest
+    from rollout_bot.core.model.repository import PullRequest
     from rollout_bot.forge.local import LocalForge
     from rollout_bot.forge.local.pulls import Comment
 
@@ -72,7 +72,7 @@ def _number(text: str) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from rollout_bot.core.repository import PullState
+    from rollout_bot.core.model.repository import PullState
     from rollout_bot.report.documents import pull_document
 
     forge = open_local(options, now_of(options))
@@ -145,7 +145,7 @@ def _merge(options: argparse.Namespace) -> int:
 
 def _judge_afresh(options: argparse.Namespace, forge: LocalForge) -> None:
     """A green gate may be days old if no tick came since; what is merged is judged by what is known now."""
-    from rollout_bot.tick import Tick
+    from rollout_bot.tick.tick import Tick
 
     Tick(forge, evaluator(options, forge.now), only=frozenset()).run()
 

@@ -17,7 +17,7 @@ from rollout_bot.commands.common import (
 )
 from rollout_bot.commands.tick import exit_code, follow_up, show
 from rollout_bot.commands.where import add_forge, links_of, open_forge, person
-from rollout_bot.core.state import ChangeKind
+from rollout_bot.core.model.state import ChangeKind
 
 _ADVANCE = """\
 examples:
@@ -72,8 +72,8 @@ def _request(commands: Subparsers, name: str, kind: ChangeKind, summary: str, ex
 
 
 def run(options: argparse.Namespace, kind: ChangeKind) -> int:
-    from rollout_bot.core.decision import Request
-    from rollout_bot.tick import Tick
+    from rollout_bot.core.decision.decision import Request
+    from rollout_bot.tick.tick import Tick
 
     now = now_of(options)
     request = Request(kind, person(options), options.reason, getattr(options, "to", None))

@@ -33,9 +33,9 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from rollout_bot.evaluation import changes
     from rollout_bot.report.site import site_files
-    from rollout_bot.tick import Tick
+    from rollout_bot.tick.evaluation import changes
+    from rollout_bot.tick.tick import Tick
 
     output: Path = options.output
     if output.exists() and not (output.is_dir() and ((output / _MARK).is_file() or not any(output.iterdir()))):

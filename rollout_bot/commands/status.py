@@ -41,7 +41,7 @@ def add(commands: Subparsers) -> None:
 
 def look(options: argparse.Namespace) -> TickRecord:
     """What a tick of the rollout named, or of all, would find and do."""
-    from rollout_bot.tick import Tick
+    from rollout_bot.tick.tick import Tick
 
     now = now_of(options)
     only = frozenset((options.rollout,)) if options.rollout else None

@@ -34,8 +34,8 @@ from rollout_bot.commands.where import (
     print_report,
     report_to_runner,
 )
-from rollout_bot.core.allowance import allowance
-from rollout_bot.core.shards import WHOLE, Shard, parse_shard
+from rollout_bot.core.decision.allowance import allowance
+from rollout_bot.core.model.shards import WHOLE, Shard, parse_shard
 from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _once_or_later(options: argparse.Namespace) -> int:
 
 
 def _once(options: argparse.Namespace) -> int:
-    from rollout_bot.tick import Tick
+    from rollout_bot.tick.tick import Tick
 
     now = now_of(options)
     only, shard = frozenset(options.rollouts) or None, options.shard or WHOLE
@@ -153,7 +153,7 @@ def _once(options: argparse.Namespace) -> int:
 
 def follow_up(record: TickRecord, forge: Forge, options: argparse.Namespace) -> None:
     """Hands the record to whoever is configured to hear of it; what goes wrong there is told, and changes nothing."""
-    from rollout_bot.leaves import Leaves
+    from rollout_bot.tick.leaves import Leaves
 
     runner = hosted(options)
     pulls = f"{runner.server_url}/{runner.repository}/pull/" if runner else None

@@ -40,9 +40,9 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from rollout_bot.core.repository import GateState
+    from rollout_bot.core.model.repository import GateState
     from rollout_bot.core.wording import one_line
-    from rollout_bot.tick import Tick
+    from rollout_bot.tick.tick import Tick
 
     runner = hosted(options)
     number = options.number or (runner.pull if runner else None)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rollout_bot.core.repository import TOLD, Revision
-from rollout_bot.core.routes import Event, Route, Urgency
+from rollout_bot.core.model.repository import TOLD, Revision
+from rollout_bot.core.model.routes import Event, Route, Urgency
 
 FIRST_REMINDER = timedelta(hours=4)
 SECOND_REMINDER = timedelta(days=1)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rollout_bot.core.history import Transition
-from rollout_bot.core.policy import Policy
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.policy import Policy
+from rollout_bot.core.model.repository import GateState, PullState
+from rollout_bot.core.model.state import ChangeKind, State
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.repository import GateState, PullState
-from rollout_bot.core.state import ChangeKind, State
 from rollout_bot.core.verdict import Outcome
 
 SPAN = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rollout_bot.core.actions import Action, MergePull
-from rollout_bot.core.decision import Decision
-from rollout_bot.core.repository import GateState, PullRequest, PullState, Snapshot
-from rollout_bot.core.situation import Situation
+from rollout_bot.core.decision.actions import Action, MergePull
+from rollout_bot.core.decision.decision import Decision
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.repository import GateState, PullRequest, PullState, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rollout_bot.core.repository import PullRequest
+from rollout_bot.core.model.repository import PullRequest
 from rollout_bot.core.wording import moment
 from rollout_bot.demo.play import Event
 from rollout_bot.forge.local import LocalForge

@@ -10,24 +10,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from rollout_bot.core.actions import ClosePull, MergePull, OpenPull
-from rollout_bot.core.conditions import GateName
-from rollout_bot.core.decision import DecisionAction, Request
-from rollout_bot.core.history import Standing
-from rollout_bot.core.policy import OFF, Policy
+from rollout_bot.core.decision.actions import ClosePull, MergePull, OpenPull
+from rollout_bot.core.decision.decision import DecisionAction, Request
+from rollout_bot.core.gates.conditions import GateName
+from rollout_bot.core.model.history import Standing
+from rollout_bot.core.model.policy import OFF, Policy
+from rollout_bot.core.model.repository import GateState, PullRequest, PullState, policy_path, state_path
+from rollout_bot.core.model.state import ChangeKind, start
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.repository import GateState, PullRequest, PullState, policy_path, state_path
-from rollout_bot.core.state import ChangeKind, start
 from rollout_bot.core.wording import percent
 from rollout_bot.demo.world import People, World
-from rollout_bot.evaluation import Evaluator, read_files
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.scaffold import codeowners_lines, policy_template
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.git import Git
 from rollout_bot.forge.local import LocalForge
 from rollout_bot.report.terminal import describe
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator, read_files
+from rollout_bot.tick.tick import Tick
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 """A Monday morning."""

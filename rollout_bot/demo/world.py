@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from rollout_bot.core.policy import Stage
+from rollout_bot.core.model.policy import Stage
 
 _KNUTH_LIMIT = 30.0
 

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from rollout_bot.contract import parse_state, read_bytes
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 from rollout_bot.enforcer.share import Share
 from rollout_bot.files.problems import InvalidFile, Problem, show
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 from rollout_bot.export.interface import Format, Setting, Settings
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 
 Settings = Mapping[str, str]
 

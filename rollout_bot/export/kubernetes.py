@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 from rollout_bot.export.interface import HOST, Format, Setting, Settings
 from rollout_bot.export.values import variables
 from rollout_bot.files.emit import Block, emit

@@ -6,7 +6,7 @@ the cut moves up nobody who has the change loses it. A share of 0 % is an error 
 
 from __future__ import annotations
 
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 from rollout_bot.export.interface import Format, Setting, Settings
 
 _VARIABLES = r"(?=.*\$)(?:[A-Za-z0-9_:.-]|\$[a-z][a-z0-9_]*|\$\{[a-z][a-z0-9_]*\})+"

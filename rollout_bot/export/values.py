@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 from rollout_bot.export.interface import Format, Settings
 from rollout_bot.files.state import state_document
 

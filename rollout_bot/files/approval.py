@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollout_bot.core.state import Approval, Override
+from rollout_bot.core.model.state import Approval, Override
 from rollout_bot.files.document import parse
 from rollout_bot.files.emit import emit
 from rollout_bot.files.schema import mapping

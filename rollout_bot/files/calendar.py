@@ -7,7 +7,7 @@ import re
 from datetime import date, time, tzinfo
 from functools import cache
 
-from rollout_bot.core.windows import Dates, Hours
+from rollout_bot.core.model.windows import Dates, Hours
 from rollout_bot.files.problems import Unreadable, show
 
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")

@@ -8,8 +8,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from rollout_bot.core.guardrails import Guardrail, Severity
-from rollout_bot.core.policy import (
+from rollout_bot.core.model.guardrails import Guardrail, Severity
+from rollout_bot.core.model.policy import (
     AnalysisRule,
     AnalysisSettings,
     Convergence,
@@ -19,8 +19,8 @@ from rollout_bot.core.policy import (
     Policy,
     Stage,
 )
-from rollout_bot.core.routes import Channel, Event, Route, Urgency
-from rollout_bot.core.windows import WEEKDAYS, Window
+from rollout_bot.core.model.routes import Channel, Event, Route, Urgency
+from rollout_bot.core.model.windows import WEEKDAYS, Window
 from rollout_bot.files.calendar import dates, hours, zone
 from rollout_bot.files.document import Document, Path, parse
 from rollout_bot.files.formats import confidence, duration, interval, rate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout_bot.core.repository import GATE
+from rollout_bot.core.model.repository import GATE
 
 Json = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 
-from rollout_bot.core.repository import ROOT
+from rollout_bot.core.model.repository import ROOT
 
 
 def policy_template(rollout: str) -> str:

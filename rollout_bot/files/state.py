@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from rollout_bot.core.state import BaselineEvidence, Change, ChangeKind, Evidence, Hold, State
+from rollout_bot.core.model.state import BaselineEvidence, Change, ChangeKind, Evidence, Hold, State
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.files.document import parse
 from rollout_bot.files.emit import emit

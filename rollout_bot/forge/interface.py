@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from rollout_bot.core.actions import Action
+from rollout_bot.core.decision.actions import Action
 from rollout_bot.core.finding import Finding
-from rollout_bot.core.repository import PullRequest, Snapshot
+from rollout_bot.core.model.repository import PullRequest, Snapshot
 
 
 class ForgeError(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.repository import approval_path, policy_path, state_path
+from rollout_bot.core.model.repository import approval_path, policy_path, state_path
 from rollout_bot.forge.codeowners import Owners
 
 _SUBJECT = "CODEOWNERS"

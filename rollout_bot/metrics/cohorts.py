@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from rollout_bot.core.policy import Fault
+from rollout_bot.core.model.policy import Fault
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Unmeasured
 from rollout_bot.metrics.intervals import clock, merged
 

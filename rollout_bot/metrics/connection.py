@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from rollout_bot.core.durations import PATTERN, parse_duration
-from rollout_bot.core.policy import Fault
+from rollout_bot.core.model.policy import Fault
 from rollout_bot.metrics.http import MAX_BYTES, Access, address_fault
 from rollout_bot.metrics.interface import Surroundings
 

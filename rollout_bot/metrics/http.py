@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-from rollout_bot.exchange import CHUNK, Late, OffLimits, Oversized, within
-from rollout_bot.exchange import body as read_body
 from rollout_bot.metrics.failures import (
     ExchangeFailed,
     TooLarge,
@@ -22,6 +20,8 @@ from rollout_bot.metrics.failures import (
     status_reason,
     unreadable,
 )
+from rollout_bot.network.exchange import CHUNK, Late, OffLimits, Oversized, within
+from rollout_bot.network.exchange import body as read_body
 
 if TYPE_CHECKING:
     import requests
@@ -143,7 +143,7 @@ class Client:
     def _exchange(self, method: str, path: str, parameters: Mapping[str, str], abandoned: threading.Event) -> bytes:
         import requests
 
-        from rollout_bot.reach import session
+        from rollout_bot.network.reach import session
 
         url, authentication = _target(self._access, path)
         with session() as asking:

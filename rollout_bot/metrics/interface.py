@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rollout_bot.core.finding import Finding
-from rollout_bot.core.policy import Fault
+from rollout_bot.core.model.policy import Fault
 from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
 
 ENTRY_POINTS = "rollout_bot.metrics"

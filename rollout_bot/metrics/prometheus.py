@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 
 from rollout_bot.core.durations import parse_duration
 from rollout_bot.core.finding import Finding
-from rollout_bot.core.policy import Fault
+from rollout_bot.core.model.policy import Fault
 from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
 from rollout_bot.core.wording import readable
 from rollout_bot.metrics import connection

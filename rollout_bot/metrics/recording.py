@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 
-from rollout_bot.core.policy import Fault
+from rollout_bot.core.model.policy import Fault
 from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
 from rollout_bot.metrics.cohorts import BASELINE, cohort_faults, named, together
 from rollout_bot.metrics.interface import Source, Surroundings

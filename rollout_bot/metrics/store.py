@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from rollout_bot.core.analysis.timeline import checked, disorder
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample
-from rollout_bot.core.timeline import checked, disorder
 
 _FORMAT = 1
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 from rollout_bot.core.durations import parse_duration
-from rollout_bot.core.policy import Fault
+from rollout_bot.core.model.policy import Fault
 from rollout_bot.core.samples import Counts, Measurement, Reading, Readings, Unmeasured, Window
 from rollout_bot.metrics import connection
 from rollout_bot.metrics.cohorts import BASELINE, cohort_faults, named

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollout_bot.core.routes import Urgency
+from rollout_bot.core.model.routes import Urgency
 from rollout_bot.core.wording import moment
-from rollout_bot.delivery import send
+from rollout_bot.network.delivery import send
 from rollout_bot.notify.interface import Message
 
 HEADER = 150

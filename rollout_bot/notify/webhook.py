@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
-from rollout_bot.delivery import Undelivered, send
+from rollout_bot.network.delivery import Undelivered, send
 from rollout_bot.notify.interface import Message
 
 PREFIX = "whsec_"

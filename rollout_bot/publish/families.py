@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.policy import Policy
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.observation import Observation, metric_prefix
-from rollout_bot.core.policy import Policy
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Outcome, Verdict
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.wording import amount
-from rollout_bot.delivery import Undelivered, address_fault, bounded, send
+from rollout_bot.network.delivery import Undelivered, address_fault, bounded, send
 from rollout_bot.publish.interface import Unpublished
 
 JOB = "rollout-bot"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from rollout_bot.core.model.policy import Policy
 from rollout_bot.core.observation import metric_prefix, stuck_after
-from rollout_bot.core.policy import Policy
 from rollout_bot.core.wording import duration
 
 RECENT = timedelta(minutes=15)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from rollout_bot.core.decision import Decision
-from rollout_bot.core.guardrails import Watch
+from rollout_bot.core.decision.decision import Decision
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.guardrails import Watch
+from rollout_bot.core.model.repository import ROOT, policy_path
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import ROOT, policy_path
-from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import duration
 from rollout_bot.report.markdown import plain

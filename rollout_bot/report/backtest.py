@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
-from rollout_bot.core.backtest import Backtest
-from rollout_bot.core.replayed import APPROVAL, Transition, Wait
+from rollout_bot.core.replay.backtest import Backtest
+from rollout_bot.core.replay.replayed import APPROVAL, Transition, Wait
 from rollout_bot.core.wording import amount, duration, moment, one_line
 from rollout_bot.report.markdown import escape, table
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rollout_bot.core.backtest import Backtest
-from rollout_bot.core.incidents import Assessment, Incident
-from rollout_bot.core.replayed import Transition
+from rollout_bot.core.replay.backtest import Backtest
+from rollout_bot.core.replay.incidents import Assessment, Incident
+from rollout_bot.core.replay.replayed import Transition
 from rollout_bot.report.backtest import remarks
 from rollout_bot.report.documents import Json, time
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollout_bot.core.actions import (
+from rollout_bot.core.decision.actions import (
     Action,
     ClosePull,
     DeleteBranch,
@@ -16,16 +16,16 @@ from rollout_bot.core.actions import (
     StartWorkflow,
     UpdatePull,
 )
-from rollout_bot.core.convergence import Converging
-from rollout_bot.core.decision import Decision
-from rollout_bot.core.explanation import explain
-from rollout_bot.core.guardrails import Watched
-from rollout_bot.core.history import Transition
-from rollout_bot.core.policy import OFF
+from rollout_bot.core.decision.decision import Decision
+from rollout_bot.core.explanation.explanation import explain
+from rollout_bot.core.gates.convergence import Converging
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.guardrails import Watched
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import PullRequest
+from rollout_bot.core.model.state import Evidence
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import PullRequest
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import Evidence
 from rollout_bot.core.tree import Figure, Reason
 from rollout_bot.core.verdict import Bet, Comparison, Rate, Verdict
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from rollout_bot.core.conditions import Gate, GateName
-from rollout_bot.core.guardrails import Watch
-from rollout_bot.core.policy import OFF
-from rollout_bot.core.situation import Situation
+from rollout_bot.core.gates.conditions import Gate, GateName
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.guardrails import Watch
+from rollout_bot.core.model.policy import OFF
 from rollout_bot.core.wording import amount, count, duration, percent, points
 from rollout_bot.report.markdown import escape, table
 

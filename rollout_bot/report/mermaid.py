@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from rollout_bot.core.trace import Point, joined
+from rollout_bot.core.analysis.trace import Point, joined
 from rollout_bot.core.verdict import Rate
 from rollout_bot.core.wording import count, moment, percent
 from rollout_bot.report.markdown import table

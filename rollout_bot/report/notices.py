@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from rollout_bot.core.actions import MergePull
-from rollout_bot.core.decision import Decision, DecisionAction
-from rollout_bot.core.history import Transition
+from rollout_bot.core.decision.actions import MergePull
+from rollout_bot.core.decision.decision import Decision, DecisionAction
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.policy import Policy
+from rollout_bot.core.model.repository import PullState, Revision
+from rollout_bot.core.model.routes import Event, Urgency
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.notices import Notice, reminders
 from rollout_bot.core.observation import Observation, stuck_after
-from rollout_bot.core.policy import Policy
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.repository import PullState, Revision
-from rollout_bot.core.routes import Event, Urgency
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import duration, moment, readable
 from rollout_bot.report.terminal import describe

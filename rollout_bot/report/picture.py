@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rollout_bot.core.backtest import Backtest
-from rollout_bot.core.bounds import wilson
-from rollout_bot.core.policy import OFF
+from rollout_bot.core.analysis.bounds import wilson
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.replay.backtest import Backtest
 from rollout_bot.core.samples import Sample
 from rollout_bot.core.verdict import Rate
 from rollout_bot.core.wording import one_line

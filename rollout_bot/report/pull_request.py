@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from rollout_bot.core.conditions import GateName
-from rollout_bot.core.decision import Decision, Proposal
-from rollout_bot.core.impact import impact
+from rollout_bot.core.decision.decision import Decision, Proposal
+from rollout_bot.core.decision.impact import impact
+from rollout_bot.core.decision.plan import PullText
+from rollout_bot.core.gates.conditions import GateName
+from rollout_bot.core.gates.situation import Situation
 from rollout_bot.core.links import NOWHERE, Links
-from rollout_bot.core.plan import PullText
-from rollout_bot.core.policy import OFF, Stage
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import Approval, ChangeKind, State
+from rollout_bot.core.model.policy import OFF, Stage
+from rollout_bot.core.model.state import Approval, ChangeKind, State
 from rollout_bot.core.verdict import Comparison, Outcome, Verdict
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.gate_table import gate_parts

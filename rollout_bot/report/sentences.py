@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollout_bot.core.state import ChangeKind, Evidence, State
+from rollout_bot.core.model.state import ChangeKind, Evidence, State
 from rollout_bot.core.wording import amount, count, moment, percent, points
 
 

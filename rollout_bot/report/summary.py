@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rollout_bot.core.policy import OFF
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import GateState, PullRequest, PullState
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import GateState, PullRequest, PullState
-from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Comparison, Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.annotations import needs_attention

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rollout_bot.core.actions import (
+from rollout_bot.core.decision.actions import (
     Action,
     ClosePull,
     DeleteBranch,
@@ -15,14 +15,14 @@ from rollout_bot.core.actions import (
     StartWorkflow,
     UpdatePull,
 )
-from rollout_bot.core.conditions import GateName
-from rollout_bot.core.decision import Decision, DecisionAction
-from rollout_bot.core.history import Transition
-from rollout_bot.core.policy import OFF
+from rollout_bot.core.decision.decision import Decision, DecisionAction
+from rollout_bot.core.gates.conditions import GateName
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import GateState, PullRequest, PullState
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import GateState, PullRequest, PullState
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Comparison, Outcome, Rate
 from rollout_bot.core.wording import amount, count, duration, moment, percent, points
 from rollout_bot.report.blocks import Line, render

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollout_bot.core.guardrails import Severity, Watch, Watched
-from rollout_bot.core.situation import Situation
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.guardrails import Severity, Watch, Watched
 from rollout_bot.core.wording import figure
 from rollout_bot.report.blocks import Line
 from rollout_bot.report.markdown import escape, table

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from support.replays import BAD, BEGIN, GOOD, HOUR, policy, replayed
 
-from rollout_bot.core.incidents import Incident, assess
+from rollout_bot.core.replay.incidents import Incident, assess
 
 
 def incident(start: float, end: float) -> Incident:

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from support.replays import BAD, BEGIN, GOOD, HOUR, QUARTER, SHORT, history, moves, policy, replayed
 
-from rollout_bot.core.hindsight import Hindsight
-from rollout_bot.core.policy import Stage
-from rollout_bot.core.replay import replay
+from rollout_bot.core.model.policy import Stage
+from rollout_bot.core.replay.hindsight import Hindsight
+from rollout_bot.core.replay.replay import replay
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample
 from rollout_bot.core.verdict import Outcome
 

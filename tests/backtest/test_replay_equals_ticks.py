@@ -14,18 +14,18 @@ from support.model_forge import OWNER, Commit, ModelForge
 from support.repositories import START
 from support.ticks import NAME, QUARTER, STATE, initial
 
-from rollout_bot.core.hindsight import Hindsight
-from rollout_bot.core.replay import replay
+from rollout_bot.core.model.state import State
+from rollout_bot.core.replay.hindsight import Hindsight
+from rollout_bot.core.replay.replay import replay
 from rollout_bot.core.samples import Measurement, Readings, Window
-from rollout_bot.core.state import State
-from rollout_bot.evaluation import Evaluator, measure
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.state import read_state
 from rollout_bot.forge.interface import Conflict, NotMergeable
 from rollout_bot.metrics.interface import Surroundings
 from rollout_bot.metrics.past import Past
 from rollout_bot.metrics.recording import Recording
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator, measure
+from rollout_bot.tick.tick import Tick
 
 POLICY_TEXT = """\
 schema_version: 1

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.replays import BEGIN, QUARTER, SHORT
 
+from rollout_bot.backtest.thinning import Thinned, binomial
 from rollout_bot.core.samples import Counts, Sample
-from rollout_bot.thinning import Thinned, binomial
 
 
 @given(trials=st.integers(0, 10**12), chance=st.floats(0, 1), seed=st.integers(0, 99))

@@ -6,8 +6,8 @@ import random
 import timeit
 from datetime import UTC, datetime, timedelta
 
-from rollout_bot.core.analysis import analyse
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.analysis import analyse
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Measurement, Sample
 
 QUARTER = timedelta(minutes=15)

@@ -6,12 +6,12 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 
-from rollout_bot.core.hindsight import Hindsight
-from rollout_bot.core.replay import replay
+from rollout_bot.backtest.thinning import Thinned
+from rollout_bot.core.replay.hindsight import Hindsight
+from rollout_bot.core.replay.replay import replay
 from rollout_bot.core.samples import Counts, Measurement, Sample
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.scaffold import policy_template
-from rollout_bot.thinning import Thinned
 
 QUARTER = timedelta(minutes=15)
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)

@@ -17,8 +17,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from rollout_bot import Enforcer
-from rollout_bot.core.policy import Stage
-from rollout_bot.core.state import start
+from rollout_bot.core.model.policy import Stage
+from rollout_bot.core.model.state import start
 from rollout_bot.files.state import write_state
 
 USERS = [f"user-{number}" for number in range(1000)]

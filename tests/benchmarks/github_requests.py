@@ -25,11 +25,11 @@ from support.hosted import Site
 from support.scale import RECORDING, files
 from support.ticks import HOUR, QUARTER
 
-from rollout_bot.core.allowance import allowance
+from rollout_bot.core.decision.allowance import allowance
 from rollout_bot.core.record import TickRecord
-from rollout_bot.evaluation import Evaluator
 from rollout_bot.forge.github import transport
-from rollout_bot.tick import LEFT, Tick
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.tick import LEFT, Tick
 
 SIZES = (1, 100, 1_000)
 STEADY = 2

@@ -9,7 +9,7 @@ from support.forges import BRANCH, GREEN, MARKER, STATE, opening
 from support.repositories import START, Repository, make
 
 from rollout_bot.cli import main
-from rollout_bot.core.actions import OpenPull, SetGate
+from rollout_bot.core.decision.actions import OpenPull, SetGate
 from rollout_bot.forge.local import LocalForge
 
 NOW = ("--now", START.isoformat())

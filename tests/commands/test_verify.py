@@ -9,7 +9,7 @@ import pytest
 from support.repositories import START, Repository, make
 
 from rollout_bot.cli import main
-from rollout_bot.core.actions import OpenPull
+from rollout_bot.core.decision.actions import OpenPull
 from rollout_bot.forge.local import LocalForge
 
 NOW = ("--now", START.isoformat())

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rollout_bot.core.actions import (
+from rollout_bot.core.decision.actions import (
     ClosePull,
     DeleteBranch,
     FinishPull,
@@ -16,8 +16,8 @@ from rollout_bot.core.actions import (
     StartWorkflow,
     UpdatePull,
 )
-from rollout_bot.core.allowance import allowance, put_off
-from rollout_bot.core.repository import GateState, GateStatus
+from rollout_bot.core.decision.allowance import allowance, put_off
+from rollout_bot.core.model.repository import GateState, GateStatus
 
 STATUS = GateStatus(GateState.SUCCESS, "healthy")
 OPEN, FINISH, UPDATE = OpenPull("b", "0", {}, "t", ""), FinishPull(7, ("rollout",)), UpdatePull(7, "t", "")

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from support.evidence import LIMIT, QUARTER, SINCE, Interval, judge, measured
 
-from rollout_bot.core.analysis import analyse
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.analysis import analyse
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Unmeasured
 from rollout_bot.core.verdict import Outcome, Rate
 

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.evidence import LIMIT, QUARTER, SINCE
 
-from rollout_bot.core.course import Course
-from rollout_bot.core.noise import Noise
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.course import Course
+from rollout_bot.core.analysis.noise import Noise
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Gap, Sample
 from rollout_bot.core.verdict import Outcome
 

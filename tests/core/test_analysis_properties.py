@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.evidence import QUARTER, SINCE, Interval, beside, judge, measured
 
-from rollout_bot.core.analysis import analyse
-from rollout_bot.core.bets import OVER, UNDER
-from rollout_bot.core.course import Course
-from rollout_bot.core.noise import Noise
-from rollout_bot.core.policy import AnalysisRule, AnalysisSettings
+from rollout_bot.core.analysis.analysis import analyse
+from rollout_bot.core.analysis.bets import OVER, UNDER
+from rollout_bot.core.analysis.course import Course
+from rollout_bot.core.analysis.noise import Noise
+from rollout_bot.core.model.policy import AnalysisRule, AnalysisSettings
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample
 from rollout_bot.core.verdict import Outcome, Rate, Verdict
 

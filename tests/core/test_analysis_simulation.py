@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from support.evidence import QUARTER, SINCE, poisson
 
-from rollout_bot.core.course import Course
-from rollout_bot.core.noise import estimate
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.course import Course
+from rollout_bot.core.analysis.noise import estimate
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Sample
 from rollout_bot.core.verdict import Outcome
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from support.evidence import QUARTER, SINCE
 
+from rollout_bot.core.analysis.timeline import Timeline, timeline
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Unmeasured
-from rollout_bot.core.timeline import Timeline, timeline
 
 MINUTE = timedelta(minutes=1)
 

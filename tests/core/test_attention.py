@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from support.rollouts import HALF, HOUR, MOST, NOW, asks, policy, situation, standing, state, verdict
 
-from rollout_bot.core.decision import DecisionAction, decide
-from rollout_bot.core.policy import OFF, Stage
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import ChangeKind, Hold
+from rollout_bot.core.decision.decision import DecisionAction, decide
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.policy import OFF, Stage
+from rollout_bot.core.model.state import ChangeKind, Hold
 from rollout_bot.core.verdict import Comparison, Outcome, Rate
 
 DAY = 24 * HOUR

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from support.evidence import LIMIT, QUARTER, SINCE, Interval, beside, judge
 
-from rollout_bot.core.course import Course
-from rollout_bot.core.noise import Noise
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.course import Course
+from rollout_bot.core.analysis.noise import Noise
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Measurement, Sample
 from rollout_bot.core.verdict import Outcome, Rate, Verdict
 

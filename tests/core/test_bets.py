@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_bot.core.bets import CLOSE, OVER, UNDER, Effects, Mixture, against_baseline, against_limit
+from rollout_bot.core.analysis.bets import CLOSE, OVER, UNDER, Effects, Mixture, against_baseline, against_limit
 from rollout_bot.core.samples import Counts
 
 DAY = 96.0

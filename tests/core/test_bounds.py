@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout_bot.core.bounds import newcombe, wilson
+from rollout_bot.core.analysis.bounds import newcombe, wilson
 from rollout_bot.core.verdict import Rate
 
 

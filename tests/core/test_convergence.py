@@ -22,14 +22,14 @@ from support.rollouts import (
     verdict,
 )
 
-from rollout_bot.core.conditions import GateName, gates
-from rollout_bot.core.convergence import Converging, combined, converge
-from rollout_bot.core.decision import DecisionAction, decide
-from rollout_bot.core.history import MetricsEntry, Standing, stand
-from rollout_bot.core.policy import OFF, Convergence, Metrics
+from rollout_bot.core.decision.decision import DecisionAction, decide
+from rollout_bot.core.gates.conditions import GateName, gates
+from rollout_bot.core.gates.convergence import Converging, combined, converge
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.history import MetricsEntry, Standing, stand
+from rollout_bot.core.model.policy import OFF, Convergence, Metrics
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.samples import Reading, Readings, Unmeasured
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Outcome
 
 QUARTER = timedelta(minutes=15)

@@ -24,13 +24,13 @@ from support.rollouts import (
     verdict,
 )
 
-from rollout_bot.core.conditions import Gate, GateName, gates, opens_at
-from rollout_bot.core.decision import Decision, DecisionAction, decide, freeze
-from rollout_bot.core.policy import OFF, Stage
-from rollout_bot.core.situation import Refusal, Situation
-from rollout_bot.core.state import Approval, BaselineEvidence, ChangeKind, Hold, Override, State
+from rollout_bot.core.decision.decision import Decision, DecisionAction, decide, freeze
+from rollout_bot.core.gates.conditions import Gate, GateName, gates, opens_at
+from rollout_bot.core.gates.situation import Refusal, Situation
+from rollout_bot.core.model.policy import OFF, Stage
+from rollout_bot.core.model.state import Approval, BaselineEvidence, ChangeKind, Hold, Override, State
+from rollout_bot.core.model.windows import Dates, Hours, Window
 from rollout_bot.core.verdict import Comparison, Outcome, Rate
-from rollout_bot.core.windows import Dates, Hours, Window
 
 FREE = policy(CANARY, MOST)
 """Nobody needs to approve."""

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.rollouts import policy
 
-from rollout_bot.core.dependencies import faults
-from rollout_bot.core.policy import Dependency, Policy
+from rollout_bot.core.model.dependencies import faults
+from rollout_bot.core.model.policy import Dependency, Policy
 
 NAMES = "abcdef"
 

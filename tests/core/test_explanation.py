@@ -23,20 +23,20 @@ from support.rollouts import (
     verdict,
 )
 
-from rollout_bot.core.conditions import GateName, gates
-from rollout_bot.core.convergence import Converging
-from rollout_bot.core.decision import Decision, decide
-from rollout_bot.core.dependencies import Prerequisite
-from rollout_bot.core.explanation import explain
-from rollout_bot.core.guardrails import Guardrail, Severity, Watch, Watched
-from rollout_bot.core.policy import OFF, AnalysisRule, AnalysisSettings, Convergence, Dependency
-from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
+from rollout_bot.core.decision.decision import Decision, decide
+from rollout_bot.core.explanation.explanation import explain
+from rollout_bot.core.gates.conditions import GateName, gates
+from rollout_bot.core.gates.convergence import Converging
+from rollout_bot.core.gates.situation import Refusal, Situation
+from rollout_bot.core.model.dependencies import Prerequisite
+from rollout_bot.core.model.guardrails import Guardrail, Severity, Watch, Watched
+from rollout_bot.core.model.policy import OFF, AnalysisRule, AnalysisSettings, Convergence, Dependency
+from rollout_bot.core.model.repository import GateState, GateStatus, PullRequest, PullState
+from rollout_bot.core.model.state import ChangeKind
+from rollout_bot.core.model.windows import Hours, Window
 from rollout_bot.core.samples import Reading
-from rollout_bot.core.situation import Refusal, Situation
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.tree import Reason, Status
 from rollout_bot.core.verdict import Bet, Comparison, Forecast, Outcome, Rate
-from rollout_bot.core.windows import Hours, Window
 
 MEASURED = {
     "stage": Rate(30_000.0, 90.0),

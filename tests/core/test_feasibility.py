@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from support.replays import BEGIN, HOUR, QUARTER, SHORT, policy
 
-from rollout_bot.core.feasibility import Load, detection, load, outlooks, proof, remedies
-from rollout_bot.core.noise import Noise
-from rollout_bot.core.policy import AnalysisRule, AnalysisSettings, Policy, Stage
+from rollout_bot.core.analysis.feasibility import Load, detection, load, outlooks, proof, remedies
+from rollout_bot.core.analysis.noise import Noise
+from rollout_bot.core.model.policy import AnalysisRule, AnalysisSettings, Policy, Stage
 from rollout_bot.core.samples import Counts, Gap, Sample
 
 WHOLE = Stage("full", 100, 2 * HOUR, 0.005, requires_approval=False)

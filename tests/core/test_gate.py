@@ -24,14 +24,14 @@ from support.rollouts import (
     up,
 )
 
-from rollout_bot.core.decision import decide
-from rollout_bot.core.gate import MAX_DESCRIPTION, UNTOUCHED, Base, Proposed, judge, judge_proposal, worst
-from rollout_bot.core.policy import OFF
-from rollout_bot.core.repository import GateState, GateStatus
-from rollout_bot.core.situation import Refusal, Situation
-from rollout_bot.core.state import Approval, Hold, State
+from rollout_bot.core.decision.decision import decide
+from rollout_bot.core.decision.gate import MAX_DESCRIPTION, UNTOUCHED, Base, Proposed, judge, judge_proposal, worst
+from rollout_bot.core.gates.situation import Refusal, Situation
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import GateState, GateStatus
+from rollout_bot.core.model.state import Approval, Hold, State
+from rollout_bot.core.model.windows import Hours, Window
 from rollout_bot.core.verdict import Outcome
-from rollout_bot.core.windows import Hours, Window
 
 SUCCESS, PENDING, FAILURE = GateState.SUCCESS, GateState.PENDING, GateState.FAILURE
 FREE = policy(CANARY, MOST)

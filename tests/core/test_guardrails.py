@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.rollouts import CANARY, HALF, NOW, asks, marker, on_hold, policy, situation, state, up
 
-from rollout_bot.core.conditions import GateName, gates
-from rollout_bot.core.decision import DecisionAction, decide
-from rollout_bot.core.gate import Base, Proposed, judge
-from rollout_bot.core.guardrails import Guardrail, Severity, Watch, Watched, watch
-from rollout_bot.core.policy import OFF
-from rollout_bot.core.repository import GateState
+from rollout_bot.core.decision.decision import DecisionAction, decide
+from rollout_bot.core.decision.gate import Base, Proposed, judge
+from rollout_bot.core.gates.conditions import GateName, gates
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.guardrails import Guardrail, Severity, Watch, Watched, watch
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import GateState
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.samples import Reading, Readings, Unmeasured
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Outcome
 
 QUARTER = timedelta(minutes=15)

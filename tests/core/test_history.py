@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from support.rollouts import CANARY, HALF, HOUR, MOST, NOW, change, down, entries, on_hold, resumed, state, up
 
-from rollout_bot.core.history import MetricsEntry, Standing, Unlawful, stand, unlinked
-from rollout_bot.core.policy import OFF, Metrics
-from rollout_bot.core.state import ChangeKind, State
+from rollout_bot.core.model.history import MetricsEntry, Standing, Unlawful, stand, unlinked
+from rollout_bot.core.model.policy import OFF, Metrics
+from rollout_bot.core.model.state import ChangeKind, State
 
 FIRST = state()
 SECOND = up(FIRST, HALF)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from support.rollouts import HOUR, NOW, situation, verdict
 
-from rollout_bot.core.impact import Impact, Yardstick, impact
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.trace import Point
+from rollout_bot.core.analysis.trace import Point
+from rollout_bot.core.decision.impact import Impact, Yardstick, impact
+from rollout_bot.core.gates.situation import Situation
 from rollout_bot.core.verdict import Comparison, Outcome, Rate
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.evidence import poisson
 
-from rollout_bot.core.noise import Noise, estimate
+from rollout_bot.core.analysis.noise import Noise, estimate
 from rollout_bot.core.samples import Counts
 
 

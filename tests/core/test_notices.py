@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.rollouts import NOW
 
+from rollout_bot.core.model.repository import Revision
+from rollout_bot.core.model.routes import Channel, Event, Route, Urgency
 from rollout_bot.core.notices import Notice, due, kept, recall, reminders, told_text
-from rollout_bot.core.repository import Revision
-from rollout_bot.core.routes import Channel, Event, Route, Urgency
 
 ROUTE = Route(Channel.SLACK, "SLACK_WEBHOOK_URL")
 TOPIC = "rollout/told/checkout/SLACK_WEBHOOK_URL"

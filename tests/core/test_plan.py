@@ -25,7 +25,7 @@ from support.rollouts import (
     up,
 )
 
-from rollout_bot.core.actions import (
+from rollout_bot.core.decision.actions import (
     Action,
     ClosePull,
     DeleteBranch,
@@ -36,11 +36,12 @@ from rollout_bot.core.actions import (
     StartWorkflow,
     UpdatePull,
 )
-from rollout_bot.core.decision import Decision, Proposal, Request, decide
-from rollout_bot.core.gate import judge_proposal
-from rollout_bot.core.plan import Judged, PullText, own_pulls, plan, plan_gates, refusal
-from rollout_bot.core.policy import OFF
-from rollout_bot.core.repository import (
+from rollout_bot.core.decision.decision import Decision, Proposal, Request, decide
+from rollout_bot.core.decision.gate import judge_proposal
+from rollout_bot.core.decision.plan import Judged, PullText, own_pulls, plan, plan_gates, refusal
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import (
     GateState,
     GateStatus,
     PullRequest,
@@ -51,8 +52,7 @@ from rollout_bot.core.repository import (
     branch_name,
     state_path,
 )
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import Approval, ChangeKind, State
+from rollout_bot.core.model.state import Approval, ChangeKind, State
 from rollout_bot.core.verdict import Outcome
 
 GREEN = GateStatus(GateState.SUCCESS, "fine")

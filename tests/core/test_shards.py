@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_bot.core.shards import MOST, WHOLE, Shard, parse_shard
+from rollout_bot.core.model.shards import MOST, WHOLE, Shard, parse_shard
 
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,40}", fullmatch=True)
 MANY = [f"rollout-{index:04}" for index in range(2_000)]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from support.rollouts import CANARY, HALF, HOUR, MOST, change, down, on_hold, policy, resumed, state, up
 
-from rollout_bot.core.policy import OFF, Fault, Stage
-from rollout_bot.core.state import Approval, ChangeKind, Override, State, illegal, misfits
+from rollout_bot.core.model.policy import OFF, Fault, Stage
+from rollout_bot.core.model.state import Approval, ChangeKind, Override, State, illegal, misfits
 
 BASE = state(HALF, attempt=2, generation=5)
 

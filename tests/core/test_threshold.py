@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.evidence import Interval, beside, judge, measured
 
-from rollout_bot.core.policy import AnalysisRule, AnalysisSettings
+from rollout_bot.core.model.policy import AnalysisRule, AnalysisSettings
 from rollout_bot.core.verdict import Outcome
 
 FINE, BAD = (500.0, 1.0), (500.0, 3.0)

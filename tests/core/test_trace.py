@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.evidence import QUARTER, SINCE, Interval, measured
 
-from rollout_bot.core.bounds import wilson
+from rollout_bot.core.analysis.bounds import wilson
+from rollout_bot.core.analysis.trace import Point, trace
 from rollout_bot.core.samples import Counts, Measurement, Sample, Unmeasured
-from rollout_bot.core.trace import Point, trace
 from rollout_bot.core.verdict import Rate
 
 GOOD: Interval = (500.0, 1.0)

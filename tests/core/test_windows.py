@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollout_bot.core.windows import HORIZON, Dates, Hours, Window
+from rollout_bot.core.model.windows import HORIZON, Dates, Hours, Window
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)

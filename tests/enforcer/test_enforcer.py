@@ -16,7 +16,7 @@ from support.guardian import guardian
 
 import rollout_bot
 from rollout_bot import Enforcer, InvalidFile
-from rollout_bot.core.state import State
+from rollout_bot.core.model.state import State
 from rollout_bot.files.state import write_state
 
 USERS = [f"user-{number}" for number in range(500)]
@@ -228,7 +228,9 @@ def test_a_service_needs_no_more_than_yaml(deployed: Deployed, tmp_path: Path) -
     code = f"""
 import pathlib, sys
 sys.path.insert(0, {str(site)!r})
-from rollout_bot import Enforcer, InvalidFile, read_state
+from rollout_bot import Enforcer
+from rollout_bot import InvalidFile
+from rollout_bot import read_state
 path = pathlib.Path({str(deployed.path)!r})
 enforcer = Enforcer.from_file(path, check_every=0)
 print(read_state(path).percentage, enforcer.percentage)

@@ -14,7 +14,7 @@ from support.repositories import Repository
 
 from rollout_bot.cli import main
 from rollout_bot.commands.schema import schema
-from rollout_bot.core.repository import state_path
+from rollout_bot.core.model.repository import state_path
 from rollout_bot.export.interface import UnfitSetting
 from rollout_bot.export.registry import FORMATS
 from rollout_bot.files.state import read_state

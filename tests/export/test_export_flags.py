@@ -21,8 +21,8 @@ from support.guardian import guardian
 from UnleashClient import UnleashClient
 from UnleashClient.cache import FileCache
 
-from rollout_bot.core.policy import Stage
-from rollout_bot.core.state import moved
+from rollout_bot.core.model.policy import Stage
+from rollout_bot.core.model.state import moved
 from rollout_bot.export.registry import FORMATS
 
 NAME = "guardian"

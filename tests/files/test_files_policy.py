@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from rollout_bot.core.policy import AnalysisSettings, Dependency, Fault, Metrics, Policy, Stage
-from rollout_bot.core.routes import Channel, Event, Route, Urgency
+from rollout_bot.core.model.policy import AnalysisSettings, Dependency, Fault, Metrics, Policy, Stage
+from rollout_bot.core.model.routes import Channel, Event, Route, Urgency
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from rollout_bot.core.policy import AnalysisSettings, Policy, Stage
-from rollout_bot.core.state import Approval, Change, ChangeKind, Evidence, Hold, Override, State
+from rollout_bot.core.model.policy import AnalysisSettings, Policy, Stage
+from rollout_bot.core.model.state import Approval, Change, ChangeKind, Evidence, Hold, Override, State
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.files.document import parse
 from rollout_bot.files.explain import explain

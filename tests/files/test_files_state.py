@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_bot.core.state import Approval, BaselineEvidence, Change, ChangeKind, Evidence, Hold, Override, State
+from rollout_bot.core.model.state import Approval, BaselineEvidence, Change, ChangeKind, Evidence, Hold, Override, State
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.files.approval import read_approval, write_approval
 from rollout_bot.files.problems import InvalidFile

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from rollout_bot.core.guardrails import Guardrail, Severity
-from rollout_bot.core.policy import Convergence, Fault, Policy
-from rollout_bot.evaluation import check_policy
+from rollout_bot.core.model.guardrails import Guardrail, Severity
+from rollout_bot.core.model.policy import Convergence, Fault, Policy
 from rollout_bot.files.policy import SourceType, read_policy
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.schema import load
+from rollout_bot.tick.evaluation import check_policy
 
 HEAD = """\
 schema_version: 1

@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from rollout_bot.core.windows import Dates, Hours, Window
+from rollout_bot.core.model.windows import Dates, Hours, Window
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 

@@ -10,8 +10,8 @@ from support.github import FakeGitHub, strict
 from support.github.faults import message
 from support.github_forge import Connect
 
-from rollout_bot.core.actions import ClosePull, MergePull, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.repository import GateState, GateStatus, PullState
+from rollout_bot.core.decision.actions import ClosePull, MergePull, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.model.repository import GateState, GateStatus, PullState
 from rollout_bot.forge.github import GitHubForge
 from rollout_bot.forge.interface import Conflict, ForgeError, NotFound, NotMergeable, Unusable
 

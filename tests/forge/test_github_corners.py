@@ -12,8 +12,8 @@ from support.github import FakeGitHub, strict
 from support.github.faults import message
 from support.github_forge import Connect
 
-from rollout_bot.core.actions import ClosePull, MergePull, SetGate, UpdatePull
-from rollout_bot.core.repository import PullState
+from rollout_bot.core.decision.actions import ClosePull, MergePull, SetGate, UpdatePull
+from rollout_bot.core.model.repository import PullState
 from rollout_bot.forge.github import GitHubForge
 from rollout_bot.forge.github import opening as github_opening
 from rollout_bot.forge.github.transport import Answer, Transport

@@ -11,7 +11,7 @@ from support.github.faults import SECONDARY, UNICORN, Answer, message
 from support.github.model import Pull
 from support.github_forge import Connect
 
-from rollout_bot.core.actions import DeleteBranch, FinishPull
+from rollout_bot.core.decision.actions import DeleteBranch, FinishPull
 from rollout_bot.forge.github import GitHubForge
 from rollout_bot.forge.interface import Applied
 

@@ -9,7 +9,7 @@ from support.forges import POLICY, STATE
 from support.github import FakeGitHub
 from support.github.faults import message
 
-from rollout_bot.core.repository import PullState
+from rollout_bot.core.model.repository import PullState
 from rollout_bot.forge.github import GitHubForge
 from rollout_bot.forge.github.history import KEPT
 from rollout_bot.forge.github.transport import Transport

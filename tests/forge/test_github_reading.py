@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_bot.core.repository import GateState, PullState
+from rollout_bot.core.model.repository import GateState, PullState
 from rollout_bot.forge.codeowners import Owners, read_owners
 from rollout_bot.forge.github import reading
 from rollout_bot.forge.github.history import revisions, window

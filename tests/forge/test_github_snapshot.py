@@ -10,7 +10,7 @@ from support.github import FakeGitHub
 from support.github_forge import FILES, Connect
 from support.repositories import START
 
-from rollout_bot.core.repository import PullState
+from rollout_bot.core.model.repository import PullState
 from rollout_bot.forge.github import GitHubForge
 from rollout_bot.forge.interface import NotFound
 

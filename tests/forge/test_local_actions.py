@@ -11,8 +11,8 @@ import pytest
 from support.forges import BRANCH, GREEN, MARKER, STATE, full_plan, opening
 from support.repositories import START, Repository, make
 
-from rollout_bot.core.actions import ClosePull, DeleteBranch, FinishPull, MergePull, SetGate, UpdatePull
-from rollout_bot.core.repository import GateState, GateStatus, PullState
+from rollout_bot.core.decision.actions import ClosePull, DeleteBranch, FinishPull, MergePull, SetGate, UpdatePull
+from rollout_bot.core.model.repository import GateState, GateStatus, PullState
 from rollout_bot.forge.interface import Conflict, ForgeError, NotFound, NotMergeable
 from rollout_bot.forge.local import LocalForge
 

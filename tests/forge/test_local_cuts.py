@@ -13,8 +13,8 @@ from filelock import FileLock
 from support.forges import BRANCH, MARKER, STATE, full_plan, opening
 from support.repositories import START, Repository, make
 
-from rollout_bot.core.actions import ClosePull
-from rollout_bot.core.repository import PullState
+from rollout_bot.core.decision.actions import ClosePull
+from rollout_bot.core.model.repository import PullState
 from rollout_bot.forge import git
 from rollout_bot.forge.git import Git
 from rollout_bot.forge.interface import Conflict, ForgeError

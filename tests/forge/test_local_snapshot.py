@@ -10,8 +10,8 @@ import pytest
 from support.forges import BRANCH, GREEN, MARKER, POLICY, STATE, full_plan, opening
 from support.repositories import OWNERS, START, Repository, make
 
-from rollout_bot.core.actions import ClosePull, SetGate
-from rollout_bot.core.repository import PullState
+from rollout_bot.core.decision.actions import ClosePull, SetGate
+from rollout_bot.core.model.repository import PullState
 from rollout_bot.forge.git import Git, _next_object
 from rollout_bot.forge.interface import ForgeError, NotFound, Unusable
 from rollout_bot.forge.local import LocalForge

@@ -11,7 +11,7 @@ from support.github import FakeGitHub
 from support.github_forge import Connect
 from support.repositories import START, Repository
 
-from rollout_bot.core.repository import Revision
+from rollout_bot.core.model.repository import Revision
 from rollout_bot.forge.interface import Forge, ForgeError
 from rollout_bot.forge.local import LocalForge
 

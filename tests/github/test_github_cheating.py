@@ -11,8 +11,8 @@ from support.repositories import Content, Link, Module
 from support.rollouts import HALF, MOST, state, up
 from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, initial, policy_text
 
-from rollout_bot.core.repository import approval_path
-from rollout_bot.core.state import Approval, Override
+from rollout_bot.core.model.repository import approval_path
+from rollout_bot.core.model.state import Approval, Override
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 

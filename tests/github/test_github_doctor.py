@@ -18,9 +18,9 @@ from support.ticks import NAME, initial, policy_text
 
 from rollout_bot.core.finding import Finding, Level
 from rollout_bot.doctor import examine
-from rollout_bot.evaluation import Evaluator
 from rollout_bot.forge.github.bearer import Bearer, Kind, kind_of
 from rollout_bot.forge.github.protection import Rule, judge
+from rollout_bot.tick.evaluation import Evaluator
 
 WORKFLOW = ".github/workflows/rollout.yml"
 APP = 4711

@@ -14,9 +14,9 @@ from support.github.model import QUICK_START
 from support.hosted import Site
 from support.ticks import HOUR, NAME, STATE, initial, policy_text
 
-from rollout_bot.core.actions import DeleteBranch, FinishPull
-from rollout_bot.core.decision import DecisionAction
-from rollout_bot.core.state import ChangeKind
+from rollout_bot.core.decision.actions import DeleteBranch, FinishPull
+from rollout_bot.core.decision.decision import DecisionAction
+from rollout_bot.core.model.state import ChangeKind
 
 FIVE = """\
 schema_version: 1

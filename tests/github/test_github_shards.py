@@ -10,12 +10,12 @@ from support.hosted import Site
 from support.ticks import HOUR, initial, policy_text
 
 from rollout_bot.cli import main
-from rollout_bot.core.actions import ClosePull, SetGate
+from rollout_bot.core.decision.actions import ClosePull, SetGate
+from rollout_bot.core.model.repository import policy_path
+from rollout_bot.core.model.shards import Shard
 from rollout_bot.core.record import TickRecord
-from rollout_bot.core.repository import policy_path
-from rollout_bot.core.shards import Shard
-from rollout_bot.evaluation import Evaluator
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.tick import Tick
 
 NAMES = ("checkout", "guardian", "mail", "payments", "search")
 SHARDS = [Shard(number, 3) for number in (1, 2, 3)]

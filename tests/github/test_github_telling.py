@@ -10,9 +10,9 @@ from support.mailbox import Mailbox, mailbox
 from support.ticks import HOUR, QUARTER, initial, policy_text
 
 from rollout_bot.core.record import TickRecord
-from rollout_bot.evaluation import Evaluator
-from rollout_bot.leaves import Leaves
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.leaves import Leaves
+from rollout_bot.tick.tick import Tick
 
 SLACK = "[{channel: slack, address: '${SLACK_WEBHOOK_URL}'}]"
 

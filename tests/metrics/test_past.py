@@ -11,11 +11,11 @@ from typing import ClassVar
 import pytest
 
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample, Unmeasured, Window
-from rollout_bot.evaluation import measure
 from rollout_bot.metrics.interface import Source, Surroundings
 from rollout_bot.metrics.past import Past
 from rollout_bot.metrics.recording import Recording
 from rollout_bot.metrics.store import Store, cache_folder, fingerprint
+from rollout_bot.tick.evaluation import measure
 
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)

@@ -22,9 +22,9 @@ from support.prometheus import backfill, openmetrics, running
 from support.repositories import make
 from support.rollouts import state
 
-from rollout_bot.core.policy import OFF
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.state import State
 from rollout_bot.core.samples import Gap, Measurement, Sample, Unmeasured, Window
-from rollout_bot.core.state import State
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.state import write_state
 from rollout_bot.metrics.interface import Surroundings

@@ -18,18 +18,18 @@ from standardwebhooks import Webhook as Receiver
 from support.mailbox import Mailbox, mailbox
 from support.rollouts import CANARY, HALF, HOUR, NOW, down, on_hold, policy, situation, standing, state, up, verdict
 
-from rollout_bot.core.actions import ClosePull, MergePull
-from rollout_bot.core.decision import decide
-from rollout_bot.core.history import Transition
+from rollout_bot.core.decision.actions import ClosePull, MergePull
+from rollout_bot.core.decision.decision import decide
+from rollout_bot.core.gates.situation import Refusal, Situation
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.repository import GateState, GateStatus, PullRequest, PullState, Revision
+from rollout_bot.core.model.routes import Event, Urgency
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.notices import Notice
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.record import RolloutRecord, Step
-from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState, Revision
-from rollout_bot.core.routes import Event, Urgency
-from rollout_bot.core.situation import Refusal, Situation
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.core.verdict import Outcome
-from rollout_bot.delivery import Undelivered
+from rollout_bot.network.delivery import Undelivered
 from rollout_bot.notify import slack, teams, webhook
 from rollout_bot.notify.interface import Message
 from rollout_bot.report.notices import change_notice, standing_notices

@@ -20,20 +20,20 @@ from support.model_forge import OWNER, Commit, ModelForge
 from support.rollouts import BOT, asks, change
 from support.ticks import Killed
 
-from rollout_bot.core.actions import Action, MergePull, OpenPull, SetGate
-from rollout_bot.core.decision import DecisionAction
-from rollout_bot.core.policy import Policy
+from rollout_bot.core.decision.actions import Action, MergePull, OpenPull, SetGate
+from rollout_bot.core.decision.decision import DecisionAction
+from rollout_bot.core.model.policy import Policy
+from rollout_bot.core.model.repository import PullRequest, PullState, approval_path, policy_path, state_path
+from rollout_bot.core.model.state import Approval, ChangeKind, Override, State
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.repository import PullRequest, PullState, approval_path, policy_path, state_path
-from rollout_bot.core.state import Approval, ChangeKind, Override, State
 from rollout_bot.core.verdict import Outcome, Rate, Verdict
-from rollout_bot.evaluation import Evaluator, Files
 from rollout_bot.files.approval import read_approval, write_approval
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state, write_state
 from rollout_bot.forge.interface import Conflict, NotMergeable
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator, Files
+from rollout_bot.tick.tick import Tick
 
 NAME = "checkout"
 STATE, POLICY = state_path(NAME), policy_path(NAME)

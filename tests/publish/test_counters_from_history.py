@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.rollouts import CANARY, HALF, MOST, NOW, down, on_hold, resumed, state, up
 
-from rollout_bot.core.history import Entry, transitions
+from rollout_bot.core.model.history import Entry, transitions
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.state import ChangeKind, State
 from rollout_bot.core.observation import Observation
-from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.state import ChangeKind, State
 
 LADDER = (OFF, CANARY, HALF, MOST)
 KEPT = 120

@@ -13,13 +13,13 @@ from prometheus_client import generate_latest
 from support.debian import executable
 from support.rollouts import CANARY, HALF, HOUR, NOW, down, on_hold, situation, standing, state, up, verdict
 
-from rollout_bot.core.history import Transition
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import GateState, GateStatus, PullRequest, PullState
+from rollout_bot.core.model.state import State
 from rollout_bot.core.observation import Observation
-from rollout_bot.core.policy import OFF
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import State
 from rollout_bot.core.verdict import Bet, Outcome, Rate, Verdict
 from rollout_bot.publish.families import registry
 

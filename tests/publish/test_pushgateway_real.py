@@ -10,7 +10,7 @@ import requests
 from support.pushgateway import pushgateway
 from support.rollouts import CANARY, HALF, HOUR, NOW, situation, state, up
 
-from rollout_bot.core.history import Transition
+from rollout_bot.core.model.history import Transition
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.record import RolloutRecord
 from rollout_bot.publish.interface import Unpublished

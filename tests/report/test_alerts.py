@@ -16,9 +16,9 @@ from support.debian import executable
 from support.rollouts import CANARY, HALF, NOW, down, situation, state, up
 
 from rollout_bot.cli import main
-from rollout_bot.core.history import Transition
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.policy import Metrics, Policy, Stage
 from rollout_bot.core.observation import Observation
-from rollout_bot.core.policy import Metrics, Policy, Stage
 from rollout_bot.core.record import RolloutRecord
 from rollout_bot.core.verdict import Bet, Outcome, Rate, Verdict
 from rollout_bot.publish.families import registry

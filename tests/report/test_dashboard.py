@@ -19,7 +19,7 @@ from support.rollouts import CANARY, HALF, HOUR, NOW, down, situation, state, up
 from support.web_server import serving
 
 from rollout_bot.cli import main
-from rollout_bot.core.history import Transition
+from rollout_bot.core.model.history import Transition
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.record import RolloutRecord
 from rollout_bot.core.verdict import Bet, Outcome, Rate, Verdict

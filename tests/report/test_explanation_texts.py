@@ -12,12 +12,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.rollouts import HALF, HOUR, NOW, policy, situation, standing, state, verdict
 
-from rollout_bot.core.decision import decide
-from rollout_bot.core.explanation import explain
-from rollout_bot.core.guardrails import Guardrail, Watch, Watched
+from rollout_bot.core.decision.decision import decide
+from rollout_bot.core.explanation.explanation import explain
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.guardrails import Guardrail, Watch, Watched
 from rollout_bot.core.record import RolloutRecord, TickRecord
 from rollout_bot.core.samples import Reading
-from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Bet, Comparison, Forecast, Outcome, Rate
 from rollout_bot.report.documents import reason_document, rollout_reason
 from rollout_bot.report.explanation import explanation_text

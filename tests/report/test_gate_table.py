@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from support.rollouts import CANARY, HALF, HOUR, NOW, policy, situation, standing, state, verdict
 
-from rollout_bot.core.conditions import Gate, GateName, gates
-from rollout_bot.core.convergence import Converging
-from rollout_bot.core.policy import OFF, Convergence
+from rollout_bot.core.gates.conditions import Gate, GateName, gates
+from rollout_bot.core.gates.convergence import Converging
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.policy import OFF, Convergence
 from rollout_bot.core.samples import Reading
-from rollout_bot.core.situation import Situation
 from rollout_bot.core.verdict import Outcome, Rate
 from rollout_bot.report.gate_table import gate_parts
 

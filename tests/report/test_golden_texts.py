@@ -12,18 +12,26 @@ import pytest
 from support.repositories import START
 from support.rollouts import BOT, HALF, HOUR, NOW, asks, on_hold, policy, situation, standing, state, verdict
 
-from rollout_bot.core.actions import ClosePull, DeleteBranch, FinishPull, MergePull, OpenPull, SetGate, UpdatePull
-from rollout_bot.core.decision import Decision, Request, decide
+from rollout_bot.core.analysis.trace import Point
+from rollout_bot.core.decision.actions import (
+    ClosePull,
+    DeleteBranch,
+    FinishPull,
+    MergePull,
+    OpenPull,
+    SetGate,
+    UpdatePull,
+)
+from rollout_bot.core.decision.decision import Decision, Request, decide
+from rollout_bot.core.decision.plan import PullText
+from rollout_bot.core.gates.situation import Refusal, Situation
 from rollout_bot.core.links import Links
-from rollout_bot.core.plan import PullText
-from rollout_bot.core.policy import OFF
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import GateState, GateStatus, PullRequest, PullState
+from rollout_bot.core.model.state import ChangeKind
+from rollout_bot.core.model.windows import Hours, Window
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState
-from rollout_bot.core.situation import Refusal, Situation
-from rollout_bot.core.state import ChangeKind
-from rollout_bot.core.trace import Point
 from rollout_bot.core.verdict import Bet, Comparison, Forecast, Outcome, Rate, Verdict
-from rollout_bot.core.windows import Hours, Window
 from rollout_bot.report.pull_request import commit_message, pull_text
 from rollout_bot.report.terminal import status_text, tick_text
 

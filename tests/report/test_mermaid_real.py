@@ -13,7 +13,7 @@ from support.browser import chromium
 from support.npm import MERMAID, package
 from support.rollouts import NOW
 
-from rollout_bot.core.trace import Point
+from rollout_bot.core.analysis.trace import Point
 from rollout_bot.core.verdict import Rate
 from rollout_bot.report.mermaid import MOST, rate_chart
 

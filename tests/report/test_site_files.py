@@ -11,12 +11,12 @@ import pytest
 from support.evidence import QUARTER
 from support.rollouts import CANARY, HALF, HOUR, NOW, asks, policy, situation, standing, state, up
 
-from rollout_bot.core.decision import decide
-from rollout_bot.core.history import Transition
+from rollout_bot.core.analysis.trace import Point
+from rollout_bot.core.decision.decision import decide
 from rollout_bot.core.links import Links
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.state import Change, ChangeKind
 from rollout_bot.core.record import RolloutRecord, TickRecord
-from rollout_bot.core.state import Change, ChangeKind
-from rollout_bot.core.trace import Point
 from rollout_bot.core.verdict import Outcome, Rate, Verdict
 from rollout_bot.report.documents import status_document
 from rollout_bot.report.site import site_files

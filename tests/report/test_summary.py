@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.rollouts import HOUR, NOW, situation
 from test_golden_texts import MERGE, OPEN, RED, TICKS, bad, done, owned, pull, record, unowned
 
+from rollout_bot.core.model.repository import PullState
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.repository import PullState
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.report.annotations import Annotation, needs_attention, problem_remarks, remarks
 from rollout_bot.report.outputs import outputs

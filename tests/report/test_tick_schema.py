@@ -14,9 +14,9 @@ from support.ticks import HOUR, POLICY_TEXT, STATE, World, initial
 
 from rollout_bot.cli import main
 from rollout_bot.commands.schema import schema
-from rollout_bot.core.actions import DeleteBranch, FinishPull, StartWorkflow
+from rollout_bot.core.decision.actions import DeleteBranch, FinishPull, StartWorkflow
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.report.documents import tick_document
 
 NAMES = ("policy", "state", "approval", "tick", "backtest")

@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 from support.rollouts import CANARY, HALF, HOUR, NOW, policy, situation, state, verdict
 
-from rollout_bot.core.convergence import Converging
-from rollout_bot.core.decision import decide
-from rollout_bot.core.guardrails import Guardrail, Severity, Watch, Watched
-from rollout_bot.core.policy import Convergence
+from rollout_bot.core.decision.decision import decide
+from rollout_bot.core.gates.convergence import Converging
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.guardrails import Guardrail, Severity, Watch, Watched
+from rollout_bot.core.model.policy import Convergence
 from rollout_bot.core.record import RolloutRecord, TickRecord
 from rollout_bot.core.samples import Reading
-from rollout_bot.core.situation import Situation
 from rollout_bot.report.annotations import remarks
 from rollout_bot.report.documents import convergence_document, guardrail_document, status_document
 from rollout_bot.report.pull_request import pull_text

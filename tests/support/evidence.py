@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from rollout_bot.core.analysis import analyse
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.analysis import analyse
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample
 from rollout_bot.core.verdict import Verdict
 

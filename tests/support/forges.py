@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rollout_bot.core.actions import MergePull, OpenPull, SetGate
-from rollout_bot.core.repository import GateState, GateStatus
+from rollout_bot.core.decision.actions import MergePull, OpenPull, SetGate
+from rollout_bot.core.model.repository import GateState, GateStatus
 
 STATE = "rollout-state/guardian/state.yaml"
 POLICY = "rollout-state/guardian/policy.yaml"

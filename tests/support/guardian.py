@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rollout_bot.core.policy import OFF
-from rollout_bot.core.repository import policy_path, state_path
-from rollout_bot.core.state import Change, ChangeKind, State
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import policy_path, state_path
+from rollout_bot.core.model.state import Change, ChangeKind, State
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.scaffold import policy_template
 from rollout_bot.files.state import write_state

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from rollout_bot.core.decision import Request
+from rollout_bot.core.decision.decision import Request
+from rollout_bot.core.model.repository import state_path
+from rollout_bot.core.model.state import State
 from rollout_bot.core.record import RolloutRecord, TickRecord
-from rollout_bot.core.repository import state_path
-from rollout_bot.core.state import State
-from rollout_bot.evaluation import Evaluator
 from rollout_bot.files.state import read_state
 from rollout_bot.forge.github import GitHubForge
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.tick import Tick
 from support.github import FakeGitHub
 from support.repositories import START
 from support.ticks import BAD, HOUR, NAME, QUARTER

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout_bot.core.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
-from rollout_bot.core.repository import GateState, GateStatus, PullRequest, PullState, Revision, Snapshot
+from rollout_bot.core.decision.actions import Action, ClosePull, MergePull, OpenPull, SetGate, UpdatePull
+from rollout_bot.core.model.repository import GateState, GateStatus, PullRequest, PullState, Revision, Snapshot
 from rollout_bot.forge.interface import Applied, Conflict, NotMergeable
 from support.rollouts import BOT
 from support.ticks import Killed

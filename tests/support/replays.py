@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollout_bot.core.hindsight import Hindsight
-from rollout_bot.core.policy import Metrics, Policy, Stage
-from rollout_bot.core.replay import replay
-from rollout_bot.core.replayed import Replay
+from rollout_bot.core.model.policy import Metrics, Policy, Stage
+from rollout_bot.core.replay.hindsight import Hindsight
+from rollout_bot.core.replay.replay import replay
+from rollout_bot.core.replay.replayed import Replay
 from rollout_bot.core.samples import Counts, Gap, Measurement, Sample
 
 QUARTER = timedelta(minutes=15)

@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rollout_bot.core.decision import Request
-from rollout_bot.core.history import Entry, Standing
-from rollout_bot.core.policy import Metrics, Policy, Stage
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.state import Approval, Change, ChangeKind, Evidence, Hold, Override, State, held, moved, start
+from rollout_bot.core.decision.decision import Request
+from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.history import Entry, Standing
+from rollout_bot.core.model.policy import Metrics, Policy, Stage
+from rollout_bot.core.model.state import (
+    Approval,
+    Change,
+    ChangeKind,
+    Evidence,
+    Hold,
+    Override,
+    State,
+    held,
+    moved,
+    start,
+)
 from rollout_bot.core.verdict import Outcome, Rate, Verdict
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

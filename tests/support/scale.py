@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rollout_bot.core.policy import Policy
-from rollout_bot.core.state import start
+from rollout_bot.core.model.policy import Policy
+from rollout_bot.core.model.state import start
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.state import write_state
 

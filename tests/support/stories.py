@@ -21,8 +21,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rollout_bot.core.repository import policy_path, state_path
-from rollout_bot.core.state import start
+from rollout_bot.core.model.repository import policy_path, state_path
+from rollout_bot.core.model.state import start
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.state import write_state
 from support.guardian import guardian_repository

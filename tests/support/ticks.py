@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from rollout_bot.core.decision import Request
-from rollout_bot.core.policy import OFF
+from rollout_bot.core.decision.decision import Request
+from rollout_bot.core.model.policy import OFF
+from rollout_bot.core.model.repository import PullState, policy_path, state_path
+from rollout_bot.core.model.state import State
 from rollout_bot.core.record import RolloutRecord, TickRecord
-from rollout_bot.core.repository import PullState, policy_path, state_path
-from rollout_bot.core.state import State
-from rollout_bot.evaluation import Evaluator
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.state import read_state, write_state
 from rollout_bot.forge.interface import Applied, Forge
 from rollout_bot.forge.local import LocalForge
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.tick import Tick
 from support.repositories import START, Content, Repository, make
 from support.rollouts import state
 

@@ -13,13 +13,13 @@ from support.ticks import HOUR, NAME, POLICY, World, initial, policy_text
 
 from rollout_bot.checkout import Checkout
 from rollout_bot.cli import main
-from rollout_bot.core.actions import OpenPull
-from rollout_bot.core.conditions import Gate, GateName
-from rollout_bot.core.decision import DecisionAction, decide
+from rollout_bot.core.decision.actions import OpenPull
+from rollout_bot.core.decision.decision import DecisionAction, decide
+from rollout_bot.core.gates.conditions import Gate, GateName
+from rollout_bot.core.model.repository import GateState, GateStatus, policy_path, state_path
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.repository import GateState, GateStatus, policy_path, state_path
-from rollout_bot.core.state import ChangeKind
-from rollout_bot.tick import Tick
+from rollout_bot.tick.tick import Tick
 
 NOW = START + 3 * HOUR
 

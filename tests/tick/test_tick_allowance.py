@@ -12,14 +12,14 @@ from support.repositories import START
 from support.rollouts import asks
 from support.ticks import HOUR, World, initial, policy_text
 
-from rollout_bot.core.actions import Action
+from rollout_bot.core.decision.actions import Action
+from rollout_bot.core.model.repository import Snapshot
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.record import TickRecord
-from rollout_bot.core.repository import Snapshot
-from rollout_bot.core.state import ChangeKind
 from rollout_bot.forge.interface import Applied
 from rollout_bot.forge.local import LocalForge
 from rollout_bot.report.terminal import tick_text
-from rollout_bot.tick import LEFT, Tick
+from rollout_bot.tick.tick import LEFT, Tick
 
 LATER = START + 3 * HOUR
 GOOD = ("a", "b", "c")

@@ -10,10 +10,10 @@ from support.repositories import START, Content, Link, Module
 from support.rollouts import CANARY, HALF, MOST, state, up
 from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, World, initial, policy_text
 
-from rollout_bot.core.actions import OpenPull
-from rollout_bot.core.decision import DecisionAction
-from rollout_bot.core.repository import GateState, PullState, approval_path, policy_path, state_path
-from rollout_bot.core.state import Approval, Override
+from rollout_bot.core.decision.actions import OpenPull
+from rollout_bot.core.decision.decision import DecisionAction
+from rollout_bot.core.model.repository import GateState, PullState, approval_path, policy_path, state_path
+from rollout_bot.core.model.state import Approval, Override
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import NotMergeable

@@ -15,9 +15,9 @@ from support.repositories import START
 from support.rollouts import asks
 from support.ticks import HOUR, NAME, QUARTER, Cut, Killed, World, initial, policy_text
 
-from rollout_bot.core.decision import Request
-from rollout_bot.core.repository import PullState
-from rollout_bot.core.state import ChangeKind
+from rollout_bot.core.decision.decision import Request
+from rollout_bot.core.model.repository import PullState
+from rollout_bot.core.model.state import ChangeKind
 
 
 @dataclass(frozen=True)

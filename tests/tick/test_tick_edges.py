@@ -11,14 +11,14 @@ from support.repositories import START
 from support.rollouts import asks
 from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, World, initial, policy_text
 
-from rollout_bot.core.actions import Action, MergePull, OpenPull
-from rollout_bot.core.repository import approval_path
-from rollout_bot.core.state import Approval, ChangeKind
-from rollout_bot.evaluation import CannotEvaluate, Evaluator
+from rollout_bot.core.decision.actions import Action, MergePull, OpenPull
+from rollout_bot.core.model.repository import approval_path
+from rollout_bot.core.model.state import Approval, ChangeKind
 from rollout_bot.files.approval import write_approval
 from rollout_bot.forge.interface import Applied
 from rollout_bot.forge.local import LocalForge
-from rollout_bot.tick import MAX_ROUNDS, Tick
+from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
+from rollout_bot.tick.tick import MAX_ROUNDS, Tick
 
 NOW = START + 3 * HOUR
 

@@ -13,9 +13,9 @@ from support.rollouts import CANARY, HALF, MOST, asks, down, on_hold, state, up
 from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, QUARTER, STATE, World, initial, policy_text
 
 from rollout_bot.cli import main
-from rollout_bot.core.actions import OpenPull, SetGate
-from rollout_bot.core.decision import DecisionAction
-from rollout_bot.core.repository import (
+from rollout_bot.core.decision.actions import OpenPull, SetGate
+from rollout_bot.core.decision.decision import DecisionAction
+from rollout_bot.core.model.repository import (
     GateState,
     GateStatus,
     PullState,
@@ -24,13 +24,13 @@ from rollout_bot.core.repository import (
     policy_path,
     state_path,
 )
-from rollout_bot.core.state import Approval, ChangeKind, Hold, State
+from rollout_bot.core.model.state import Approval, ChangeKind, Hold, State
 from rollout_bot.core.verdict import Outcome
-from rollout_bot.evaluation import CannotEvaluate
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import ForgeError, NotMergeable, Unusable
 from rollout_bot.forge.local import LocalForge
+from rollout_bot.tick.evaluation import CannotEvaluate
 
 MINUTE = timedelta(minutes=1)
 NOW = START + 3 * HOUR
@@ -419,7 +419,7 @@ def test_a_source_that_fails_holds(
     world: World, part: str, code: int, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = type("Broken", (_Broken,), {part: classmethod(_fail) if part == "faults" else _fail})
-    monkeypatch.setattr("rollout_bot.evaluation.registry.find", lambda _name: broken)
+    monkeypatch.setattr("rollout_bot.tick.evaluation.registry.find", lambda _name: broken)
     arguments = ["--repository", str(world.repository.path), "--now", NOW.isoformat()]
     assert main(["tick", *arguments]) == code
     output = capsys.readouterr().out
@@ -582,7 +582,7 @@ def test_an_approval_given_beforehand_lets_the_bot_merge(world: World) -> None:
 
 
 def test_a_bug_in_one_rollout_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rollout_bot import tick
+    from rollout_bot.tick import tick
 
     files = initial(stage="half") | initial("payments", "half", policy_text("payments"))
     world = World.made(tmp_path / "r", files)
@@ -603,7 +603,7 @@ def test_a_bug_in_one_rollout_stops_no_other(tmp_path: Path, monkeypatch: pytest
 
 def test_a_bug_while_judging_turns_the_gate_red(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     number = propose(world, {STATE: write_state(on_hold(FIRST))})
-    monkeypatch.setattr("rollout_bot.tick.proposed", _fail)
+    monkeypatch.setattr("rollout_bot.tick.tick.proposed", _fail)
     world.tick(NOW)
     assert gate_of(world, number) == (GateState.FAILURE, "bug in the bot: RuntimeError")
     assert world.forge(NOW).pull(number).state is PullState.OPEN

@@ -12,9 +12,9 @@ from support.repositories import START
 from support.ticks import HOUR, POLICY, POLICY_TEXT, QUARTER, World, initial
 
 from rollout_bot.cli import main
-from rollout_bot.core.convergence import Converging
-from rollout_bot.core.decision import DecisionAction
-from rollout_bot.core.guardrails import Watch
+from rollout_bot.core.decision.decision import DecisionAction
+from rollout_bot.core.gates.convergence import Converging
+from rollout_bot.core.model.guardrails import Watch
 from rollout_bot.core.record import RolloutRecord
 from rollout_bot.core.samples import Readings, Unmeasured, Window
 from rollout_bot.core.verdict import Outcome

@@ -7,7 +7,7 @@ import re
 import pytest
 from support.actions import ROOT, load
 
-from rollout_bot.core.repository import GATE
+from rollout_bot.core.model.repository import GATE
 from rollout_bot.files.workflows import FOLDER, WORKFLOWS, workflow
 
 PAGE = (ROOT / "docs" / "github.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from rollout_bot.core.actions import ClosePull, DeleteBranch, SetGate, StartWorkflow, UpdatePull
-from rollout_bot.core.repository import GATE, GateStatus, PullRequest, PullState
+from rollout_bot.core.decision.actions import ClosePull, DeleteBranch, SetGate, StartWorkflow, UpdatePull
+from rollout_bot.core.model.repository import GATE, GateStatus, PullRequest, PullState
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.desk import Desk
 from rollout_bot.forge.github.errors import Purpose, Unanswered

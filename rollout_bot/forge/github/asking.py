@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rollout_bot.core.repository import GATE, ROOT, below_root
+from rollout_bot.core.model.repository import GATE, ROOT, below_root
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.errors import Overloaded, Purpose
 from rollout_bot.forge.github.history import KEPT

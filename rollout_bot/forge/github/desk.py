@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout_bot.core.repository import GATE, ROOT, PullRequest, PullState
+from rollout_bot.core.model.repository import GATE, ROOT, PullRequest, PullState
 from rollout_bot.forge.github import queries, reading
 from rollout_bot.forge.github.asking import Asker, Place
 from rollout_bot.forge.github.errors import Purpose

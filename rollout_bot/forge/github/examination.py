@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.repository import GATE, PullState
+from rollout_bot.core.model.repository import GATE, PullState
 from rollout_bot.forge.github import owners, protection, schedule
 from rollout_bot.forge.github.bearer import Bearer, Kind
 from rollout_bot.forge.github.desk import Desk

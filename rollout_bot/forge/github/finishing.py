@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rollout_bot.core.actions import FinishPull
-from rollout_bot.core.repository import PullRequest, PullState
+from rollout_bot.core.decision.actions import FinishPull
+from rollout_bot.core.model.repository import PullRequest, PullState
 from rollout_bot.forge.codeowners import fold
 from rollout_bot.forge.github.desk import Desk
 from rollout_bot.forge.github.errors import Overloaded, Purpose, Unanswered

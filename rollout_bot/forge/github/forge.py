@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from rollout_bot.core.actions import (
+from rollout_bot.core.decision.actions import (
     Action,
     ClosePull,
     DeleteBranch,
@@ -19,7 +19,7 @@ from rollout_bot.core.actions import (
     UpdatePull,
 )
 from rollout_bot.core.finding import Finding
-from rollout_bot.core.repository import Snapshot
+from rollout_bot.core.model.repository import Snapshot
 from rollout_bot.forge.github.acting import close_pull, delete_branch, note, role, set_gate, start_workflow, update_pull
 from rollout_bot.forge.github.asking import Place
 from rollout_bot.forge.github.desk import Desk

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout_bot.core.repository import TOLD, Revision
+from rollout_bot.core.model.repository import TOLD, Revision
 from rollout_bot.forge.github.reading import Node, People, approving, blob, moment, regular
 
 KEPT = 200

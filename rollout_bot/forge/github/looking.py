@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout_bot.core.repository import (
+from rollout_bot.core.model.repository import (
     GATE,
     ROOT,
     PullRequest,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout_bot.core.actions import MergePull
-from rollout_bot.core.repository import PullRequest, PullState
+from rollout_bot.core.decision.actions import MergePull
+from rollout_bot.core.model.repository import PullRequest, PullState
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.desk import Desk
 from rollout_bot.forge.github.errors import Purpose, Unanswered

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rollout_bot.core.actions import OpenPull
-from rollout_bot.core.repository import ROOT, PullRequest, PullState
+from rollout_bot.core.decision.actions import OpenPull
+from rollout_bot.core.model.repository import ROOT, PullRequest, PullState
 from rollout_bot.forge.git import raw
 from rollout_bot.forge.github import queries
 from rollout_bot.forge.github.desk import Branch, Desk, ref_path

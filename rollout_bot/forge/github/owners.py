@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.repository import approval_path, policy_path
+from rollout_bot.core.model.repository import approval_path, policy_path
 from rollout_bot.core.wording import readable
 from rollout_bot.forge import ownership
 from rollout_bot.forge.codeowners import Owners, fold

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.repository import GATE
+from rollout_bot.core.model.repository import GATE
 from rollout_bot.core.wording import readable
 from rollout_bot.forge.github.bearer import Bearer, Kind
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rollout_bot.core.repository import ROOT, GateState, GateStatus, PullRequest, PullState
+from rollout_bot.core.model.repository import ROOT, GateState, GateStatus, PullRequest, PullState
 from rollout_bot.forge.codeowners import PLACES, Owners, fold, read_owners
 
 LIMIT = 1 << 20

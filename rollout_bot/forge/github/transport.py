@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from rollout_bot.exchange import Late, Oversized, within
 from rollout_bot.forge.github.bearer import Kind, kind_of
 from rollout_bot.forge.github.errors import (
     Overloaded,
@@ -23,6 +22,7 @@ from rollout_bot.forge.github.errors import (
     questionable,
 )
 from rollout_bot.forge.interface import ForgeError, Unusable
+from rollout_bot.network.exchange import Late, Oversized, within
 
 if TYPE_CHECKING:
     import threading

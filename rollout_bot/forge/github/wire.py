@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from github.Requester import HTTPRequestsConnectionClass
 
-from rollout_bot.exchange import CHUNK, body
+from rollout_bot.network.exchange import CHUNK, body
 
 MAX_BYTES = 128 * 1024 * 1024
 """Of one answer, after decompression. A snapshot holds the texts of two hundred pull requests: 79 MB at their longest,

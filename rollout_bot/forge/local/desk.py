@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rollout_bot.core.repository import PullRequest, PullState, Revision
+from rollout_bot.core.model.repository import PullRequest, PullState, Revision
 from rollout_bot.forge.git import Git
 from rollout_bot.forge.interface import Conflict, ForgeError, NotFound, Unusable
 from rollout_bot.forge.local.merging import Landing, Merging

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from rollout_bot.core.actions import (
+from rollout_bot.core.decision.actions import (
     Action,
     ClosePull,
     DeleteBranch,
@@ -19,7 +19,7 @@ from rollout_bot.core.actions import (
     UpdatePull,
 )
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.repository import PullRequest, PullState, Snapshot
+from rollout_bot.core.model.repository import PullRequest, PullState, Snapshot
 from rollout_bot.forge.codeowners import fold
 from rollout_bot.forge.git import listed, raw, shown
 from rollout_bot.forge.interface import Applied, Conflict, ForgeError, NotMergeable

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rollout_bot.core.repository import ROOT
+from rollout_bot.core.model.repository import ROOT
 from rollout_bot.forge.git import Git, fields, listed, raw, text
 
 LIMIT = 1 << 20

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rollout_bot.core.repository import GateState, GateStatus, PullState
+from rollout_bot.core.model.repository import GateState, GateStatus, PullState
 from rollout_bot.forge.interface import ForgeError
 
 VERSION = 1

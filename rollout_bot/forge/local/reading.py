@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rollout_bot.core.repository import ROOT, GateState, PullRequest, PullState, Revision, below_root
+from rollout_bot.core.model.repository import ROOT, GateState, PullRequest, PullState, Revision, below_root
 from rollout_bot.forge.codeowners import PLACES, Owners, fold, read_owners
 from rollout_bot.forge.git import GitFailed, shown
 from rollout_bot.forge.local.objects import Change, Entry, Landed, Objects

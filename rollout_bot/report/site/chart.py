@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rollout_bot.core.trace import Point
+from rollout_bot.core.analysis.trace import Point
 
 WIDTH, HEIGHT = 760.0, 260.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 30.0, 14.0, 36.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from rollout_bot.core.history import Transition
 from rollout_bot.core.links import Links
+from rollout_bot.core.model.history import Transition
 from rollout_bot.core.wording import one_line
 from rollout_bot.report.documents import time
 from rollout_bot.report.sentences import evidence_sentences, transition_title

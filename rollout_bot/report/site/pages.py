@@ -9,8 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from rollout_bot.core.history import Transition
 from rollout_bot.core.links import Links
+from rollout_bot.core.model.history import Transition
 from rollout_bot.core.record import TickRecord
 from rollout_bot.core.wording import amount, count, duration, moment, percent
 from rollout_bot.report.documents import status_document, time

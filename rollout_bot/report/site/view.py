@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rollout_bot.core.conditions import Gate
-from rollout_bot.core.decision import DecisionAction
-from rollout_bot.core.history import Transition
+from rollout_bot.core.analysis.trace import Point
+from rollout_bot.core.decision.decision import DecisionAction
+from rollout_bot.core.gates.conditions import Gate
+from rollout_bot.core.gates.situation import Situation
 from rollout_bot.core.links import Links
-from rollout_bot.core.policy import Stage
+from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.policy import Stage
+from rollout_bot.core.model.repository import PullState
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.core.repository import PullState
-from rollout_bot.core.situation import Situation
-from rollout_bot.core.trace import Point
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.core.wording import duration, moment, one_line
 from rollout_bot.report.annotations import needs_attention

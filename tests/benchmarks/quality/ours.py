@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from rollout_bot.core.course import Course
-from rollout_bot.core.noise import Noise, estimate
-from rollout_bot.core.policy import AnalysisSettings
+from rollout_bot.core.analysis.course import Course
+from rollout_bot.core.analysis.noise import Noise, estimate
+from rollout_bot.core.model.policy import AnalysisSettings
 from rollout_bot.core.samples import Counts, Sample
 from rollout_bot.core.verdict import Outcome
 

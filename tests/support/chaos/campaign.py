@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from rollout_bot.core.decision import Request
+from rollout_bot.core.decision.decision import Request
 from rollout_bot.forge.interface import ForgeError
 from support.chaos.holds import check, told_why
 from support.chaos.hostings import GitHubHosting, Hosting, LocalHosting

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from rollout_bot.core.policy import Policy, Stage
+from rollout_bot.core.model.policy import Policy, Stage
+from rollout_bot.core.model.repository import Revision, Snapshot, approval_path
+from rollout_bot.core.model.state import ChangeKind, State
 from rollout_bot.core.record import TickRecord
-from rollout_bot.core.repository import Revision, Snapshot, approval_path
-from rollout_bot.core.state import ChangeKind, State
 from rollout_bot.files.approval import read_approval
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile

@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rollout_bot.core.decision import Request
+from rollout_bot.core.decision.decision import Request
+from rollout_bot.core.model.repository import GateState
 from rollout_bot.core.record import TickRecord
-from rollout_bot.core.repository import GateState
-from rollout_bot.evaluation import Evaluator
 from rollout_bot.files.state import read_state
 from rollout_bot.forge.interface import Forge
 from rollout_bot.forge.local import LocalForge
-from rollout_bot.leaves import Leaves
-from rollout_bot.tick import Tick
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.leaves import Leaves
+from rollout_bot.tick.tick import Tick
 from support.chaos.injection import Target
 from support.chaos.services import Services
 from support.github import FakeGitHub

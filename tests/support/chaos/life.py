@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rollout_bot.core.decision import Request
-from rollout_bot.core.state import ChangeKind
+from rollout_bot.core.decision.decision import Request
+from rollout_bot.core.model.state import ChangeKind
 from support.chaos.hostings import Hosting
 from support.chaos.services import METRICS, NOTIFY
 from support.rollouts import asks

@@ -1,0 +1,1 @@
+"""A policy tried on history, and beforehand on the traffic that there is."""

@@ -1,0 +1,1 @@
+"""What a repository holds: policies, states and their history, as values."""

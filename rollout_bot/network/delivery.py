@@ -1,0 +1,146 @@
+"""One message or one page of figures to somebody's server: bounded, and without a word that could hold its address."""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Literal, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    import requests
+
+SILENCE = 4.0
+"""Seconds for a connection and for each silence within an answer; whoever waits for the whole sets a bound as well."""
+
+ANSWER_BYTES = 4096
+"""Of an answer that are read at most, to see whether it names an error."""
+
+T = TypeVar("T")
+_WORD = re.compile(rb"[a-z]+(_[a-z]+)*")
+
+
+class Undelivered(Exception):
+    """It did not arrive, or nobody knows. The message never holds an address, a credential or a foreign sentence."""
+
+
+def send(method: Literal["POST", "PUT"], address: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """Sends a body once; any 2xx is a receipt. Name and password in the address become basic authentication.
+
+    Redirects are not followed: they would carry what is secret elsewhere. Raises Undelivered.
+    """
+    import requests
+
+    from rollout_bot.network.exchange import OffLimits
+    from rollout_bot.network.reach import session
+
+    url, credentials = _target(address)
+    try:
+        with session() as sending:
+            answer = sending.request(
+                method,
+                url,
+                data=body,
+                headers=dict(headers),
+                # Always given, or requests would look for credentials in ~/.netrc.
+                auth=credentials or _unsigned,
+                allow_redirects=False,
+                stream=True,
+                timeout=SILENCE,
+            )
+            with answer:
+                said = b"" if answer.ok else next(answer.iter_content(ANSWER_BYTES), b"")
+    except OffLimits as error:
+        raise Undelivered(str(error)) from None
+    except (requests.exceptions.RequestException, OSError, ValueError) as error:
+        raise Undelivered(_reason(error)) from None
+    if not 200 <= answer.status_code < 300:
+        raise Undelivered(_refusal(answer.status_code, said.strip()))
+
+
+def bounded(tasks: Iterable[Callable[[], T]], *, at_once: int, seconds: float = float("inf")) -> list[T | None]:
+    """What the tasks return, in their order; None for one that was not over in time, or that raised.
+
+    A pool of concurrent.futures would keep the process from ending while a server trickles out its answer.
+    """
+    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, T | None]] = queue.SimpleQueue()
+    for entry in enumerate(tasks):
+        waiting.put(entry)
+    results: list[T | None] = [None] * waiting.qsize()
+    deadline = time.monotonic() + seconds
+    for _ in range(min(at_once, len(results))):
+        threading.Thread(target=_work, args=(waiting, done, deadline), name="delivery", daemon=True).start()
+    try:
+        for _ in results:
+            left = deadline - time.monotonic()
+            index, result = done.get(timeout=None if left == float("inf") else max(left, 0.001))
+            results[index] = result
+    except queue.Empty:
+        pass
+    return results
+
+
+def _work(
+    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]],
+    done: queue.SimpleQueue[tuple[int, T | None]],
+    deadline: float,
+) -> None:
+    while time.monotonic() < deadline:
+        try:
+            index, task = waiting.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            done.put((index, task()))
+        except Exception:  # noqa: BLE001 - what it says could hold an address
+            done.put((index, None))
+
+
+def address_fault(address: str) -> str | None:
+    """Why an address cannot be used, in words that do not repeat it; None if it can."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return "it is no URL"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "it is no http:// or https:// URL"
+    return None
+
+
+def _target(address: str) -> tuple[str, tuple[str, str] | None]:
+    if fault := address_fault(address):
+        raise Undelivered(fault)
+    parts = urlsplit(address)
+    credentials = None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, "")), credentials
+
+
+def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _reason(error: Exception) -> str:
+    import requests
+
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not accepted"
+    if isinstance(error, requests.exceptions.Timeout):
+        return f"no answer within {SILENCE:g} s"
+    if isinstance(error, requests.exceptions.ConnectionError):
+        return "cannot connect to the server; is the address right?"
+    return f"the request could not be made ({type(error).__name__})"
+
+
+def _refusal(status: int, said: bytes) -> str:
+    if 300 <= status < 400:
+        return f"the server answers {status}, a redirect; none is followed: set the final address"
+    if status in (401, 403):
+        return f"the server answers {status}: the credentials are missing or not accepted"
+    # One word, such as Slack's "invalid_payload", explains itself; a sentence could repeat anything.
+    word = f" ({said.decode()})" if len(said) < 60 and _WORD.fullmatch(said) else ""
+    return f"the server answers {status}{word}"

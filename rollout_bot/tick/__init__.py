@@ -1,0 +1,1 @@
+"""The one pass, from snapshot to report."""
