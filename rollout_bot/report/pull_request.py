@@ -179,7 +179,7 @@ def _consequences(situation: Situation, to: Stage, approval: Approval | None) ->
     worse += (
         "it is rolled back" if situation.policy.rollback_on_error else "people are called (rollback_on_error is off)"
     )
-    passed_over = approval.override.gates if approval and approval.override else ()
+    passed_over = approval.passes_over if approval else frozenset()
     green = "has not regressed" if GateName.ANALYSIS.value in passed_over else "is healthy"
     if situation.watched and GateName.GUARDRAILS.value not in passed_over:
         green += " and keeps its guardrails"
@@ -249,6 +249,8 @@ def _facts(situation: Situation, decision: Decision, proposal: Proposal) -> str:
         "limit": situation.verdict.limit,
         "shut": [gate.name.value for gate in decision.waits],
     }
+    if proposal.approval is not None and proposal.approval.passes_over:
+        facts["passes_over"] = sorted(proposal.approval.passes_over)
     if situation.watched:
         facts["guardrails"] = {each.guardrail.name: each.watch.value for each in situation.watched}
     return f"<!-- rollout-bot: {json.dumps(facts, sort_keys=True)} -->"

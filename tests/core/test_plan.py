@@ -14,6 +14,7 @@ from support.rollouts import (
     MOST,
     NOW,
     asks,
+    change,
     down,
     marker,
     on_hold,
@@ -59,6 +60,7 @@ GREEN = GateStatus(GateState.SUCCESS, "fine")
 RED = GateStatus(GateState.FAILURE, "bad")
 FREE = policy(CANARY, MOST)
 BODY = "<facts>"
+OUTDATED = "This pull request no longer says what the bot would propose."
 
 
 class Texts:
@@ -204,13 +206,32 @@ def test_a_pull_request_that_says_something_else_is_closed_and_opened_anew(there
 
 
 @pytest.mark.parametrize(
-    ("gates", "same"), [((), False), (("duration",), False), (("analysis",), True), (("analysis", "duration"), True)]
+    ("gates", "same"), [((), False), (("duration",), False), (("analysis",), True), (("analysis", "duration"), False)]
 )
-def test_an_override_must_cover_what_is_asked_for_now(gates: tuple[str, ...], same: bool) -> None:
+def test_an_override_passes_over_what_a_human_asks_for_now(gates: tuple[str, ...], same: bool) -> None:
     step = up(state(), HALF)
     there = judged(5, step, marker(step, *gates))
     found = acts(situation(outcome=Outcome.INCONCLUSIVE), there, request=asks(ChangeKind.ADVANCE))
     assert (found == []) is same
+
+
+def test_an_override_stays_open_as_what_it_is_when_its_gates_have_opened() -> None:
+    step = replace(up(state(), HALF), change=change(ChangeKind.ADVANCE, "canary", by="alice"))
+    there = judged(5, step, marker(step, "analysis"), body="of last week")
+    assert acts(situation(), there, request=asks(ChangeKind.ADVANCE))[0] == ClosePull(5, OUTDATED)
+    shown: list[Proposal] = []
+
+    class Seen(Texts):
+        def pull(self, situation: Situation, decision: Decision) -> PullText:
+            assert decision.proposal is not None
+            shown.append(decision.proposal)
+            return super().pull(situation, decision)
+
+    now = situation()
+    found = plan(snapshot(there.pull), now, decide(now), (there,), Seen()).actions
+    assert found == (UpdatePull(5, "title", f"body {BODY}"),)
+    # Who approves it approves the override, whatever the bot would propose by now.
+    assert shown == [Proposal(step, there.approval)]
 
 
 def test_other_pull_requests_of_the_rollout_are_superseded_after_the_merge() -> None:

@@ -157,7 +157,7 @@ def _move_up(situation: Situation, state: State, approval: Approval | None) -> G
     if situation.alarms:
         return _failure(f"{where}: {situation.state.stage} has regressed")
     override = approval.override if approval is not None and fits else None
-    passed_over = frozenset(override.gates) if override else frozenset()
+    passed_over = approval.passes_over if approval is not None and fits else frozenset()
     shut = [gate for gate in gates(situation) if _still_shut(gate, passed_over)]
     if shut:
         at = opens_at(situation, shut)

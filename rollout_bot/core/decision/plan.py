@@ -137,11 +137,11 @@ def _moves(
     if rises:
         # Two advances are never open at once, not even where a run is killed in between.
         yield from tidied
-    if current is not None and not _same(current, proposal):
+    if current is not None and current.state is not None and _stands_for(current, proposal, situation.actor):
+        yield from _pursue(situation, decision, current, current.state, texts)
+    elif current is not None:
         yield ClosePull(current.pull.number, "This pull request no longer says what the bot would propose.")
         yield from _open(snapshot, situation, decision, proposal, texts, after=current.pull.number)
-    elif current is not None:
-        yield from _refresh(situation, decision, proposal, current, texts)
     else:
         yield from _cleared(snapshot, branch)
         after = max((pull.number for pull in snapshot.pulls if pull.branch == branch), default=0)
@@ -167,17 +167,20 @@ def plan_gates(pulls: Iterable[tuple[PullRequest, GateStatus]]) -> tuple[SetGate
     return tuple(SetGate(pull.branch, pull.head, status) for pull, status in pulls if pull.gate != status)
 
 
-def _same(current: Judged, proposal: Proposal) -> bool:
-    """Whether an open pull request still stands for the proposal: other evidence is no other transition."""
+def _stands_for(current: Judged, proposal: Proposal, actor: str) -> bool:
+    """Whether an open pull request still stands for the proposal: other evidence is no other transition.
+
+    One that passes over more gates than are shut now does, until a human asks anew: gates open by themselves.
+    """
     there, wanted = current.state, proposal.state
     if there is None or not _intact(current, there) or _key(wanted) != _key(there):
         return False
     asked, found = proposal.approval, current.approval
     if asked is None or found is None:
         return asked is found
-    if asked.override is None:
-        return found.fits(wanted)
-    return found.fits(wanted) and found.override is not None and found.override.covers(asked.override)
+    exact = wanted.change.by != actor
+    needed, offered = asked.passes_over, found.passes_over
+    return found.fits(wanted) and (offered == needed if exact else offered >= needed)
 
 
 def _key(state: State) -> tuple[object, ...]:

@@ -112,6 +112,11 @@ class Approval:
     attempt: int
     override: Override | None = None
 
+    @property
+    def passes_over(self) -> frozenset[str]:
+        """The gates that may stay shut; none where it approves the stage alone."""
+        return frozenset(self.override.gates) if self.override else frozenset()
+
     def fits(self, state: State) -> bool:
         """Whether it approves entering the stage that `state` is in."""
         return (self.rollout, self.stage, self.attempt) == (state.rollout, state.stage, state.attempt)
