@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from rollout_bot.commands.common import Subparsers, add_now, command, evaluator, now_of
@@ -41,7 +42,8 @@ def run(options: argparse.Namespace) -> int:
     if output.exists() and not (output.is_dir() and ((output / _MARK).is_file() or not any(output.iterdir()))):
         raise UsageError(f"{output} holds something else than a site; name an empty folder, or one that does not exist")
     now = now_of(options)
-    record = Tick(open_forge(options, now), evaluator(options, now), dry_run=True).run()
+    drawing = replace(evaluator(options, now), draws=True)
+    record = Tick(open_forge(options, now), drawing, dry_run=True).run()
     snapshot = record.snapshot
     history = {each.rollout: changes(snapshot, each.rollout) for each in record.rollouts if snapshot is not None}
     number = _replace(output, site_files(record, history, links_of(options)))

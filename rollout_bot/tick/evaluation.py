@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from rollout_bot.core.analysis.analysis import analyse
 from rollout_bot.core.analysis.trace import Point, trace
 from rollout_bot.core.decision.decision import Decision, Request, decide
-from rollout_bot.core.decision.plan import refusal
+from rollout_bot.core.decision.plan import own_pulls, refusal
 from rollout_bot.core.gates.convergence import Converging, combined
 from rollout_bot.core.gates.situation import Refusal, Situation
 from rollout_bot.core.model.dependencies import Prerequisite, prerequisite
 from rollout_bot.core.model.history import Entry, MetricsEntry, Standing, Transition, Unlawful, stand, transitions
 from rollout_bot.core.model.policy import OFF, Fault, Policy
-from rollout_bot.core.model.repository import Revision, Snapshot, approval_path, branch_name, policy_path, state_path
+from rollout_bot.core.model.repository import (
+    PullState,
+    Revision,
+    Snapshot,
+    approval_path,
+    branch_name,
+    policy_path,
+    state_path,
+)
 from rollout_bot.core.model.state import Approval, State, misfits
 from rollout_bot.core.samples import Measurement, Unmeasured, Window
 from rollout_bot.core.verdict import Outcome, Verdict
@@ -29,6 +37,9 @@ from rollout_bot.metrics import registry
 from rollout_bot.metrics.interface import Source, Surroundings
 from rollout_bot.tick.neighbours import Neighbours
 from rollout_bot.tick.watch import converging, watched
+
+Draw = Callable[[], tuple[Point, ...]]
+"""Draws up the evidence of a stage over time; most ticks show it to nobody."""
 
 HISTORY = timedelta(hours=24)
 """How far before the stage to look for the noise that is usual (see docs/analysis.md)."""
@@ -222,12 +233,14 @@ def _approvals(files: Mapping[str, bytes], policy: Policy) -> tuple[dict[str, Ap
 class Evaluator:
     """Evaluates rollouts of a snapshot at one moment. `root` is the folder that relative paths of sources start from.
 
-    Knows no forge: all it reads beside the snapshot is the metrics source that the policy names.
+    Knows no forge: all it reads beside the snapshot is the metrics source that the policy names. The evidence over time
+    is drawn up where a pull request shows it, and for each rollout where `draws` says so.
     """
 
     now: datetime
     root: Path
     environment: Mapping[str, str]
+    draws: bool = field(default=False, kw_only=True)
 
     def evaluate(self, snapshot: Snapshot, rollout: str, request: Request | None = None) -> Evaluation:
         """Reads, measures, judges and decides. Raises CannotEvaluate if even a rollback could not be written."""
@@ -235,7 +248,7 @@ class Evaluator:
         source, problems = (None, files.problems) if files.problems else self.source(files.policy)
         asked: Source | Unmeasured = source or Unmeasured(problems[0])
         found = converging(asked, files.policy, files.standing, self.now)
-        verdict, drawn = self._judged(files, asked, found)
+        verdict, draw = self._judged(files, asked, found)
         situation = Situation(
             policy=files.policy,
             standing=files.standing,
@@ -249,9 +262,11 @@ class Evaluator:
             watched=watched(asked, files.policy, files.standing, self.now),
             converging=found,
             prerequisites=tuple(_prerequisites(snapshot, files.policy)),
-            trace=drawn,
         )
-        return Evaluation(situation, decide(situation, request), problems, files.notes)
+        decision = decide(situation, request)
+        if self.draws or decision.proposal is not None or _has_pull(snapshot, rollout):
+            situation = replace(situation, trace=draw())
+        return Evaluation(situation, decision, problems, files.notes)
 
     def source(self, policy: Policy) -> tuple[Source | None, tuple[str, ...]]:
         """What measures a rollout, or why nothing can."""
@@ -267,14 +282,12 @@ class Evaluator:
         except Exception as error:  # noqa: BLE001 - a source may come from anybody; a human must still get down
             return None, (f"{path}: metrics source {metrics.source!r} cannot be set up ({type(error).__name__})",)
 
-    def _judged(
-        self, files: Files, source: Source | Unmeasured, found: Converging | None
-    ) -> tuple[Verdict, tuple[Point, ...]]:
-        """The verdict on the stage, and its evidence over time."""
+    def _judged(self, files: Files, source: Source | Unmeasured, found: Converging | None) -> tuple[Verdict, Draw]:
+        """The verdict on the stage, and what draws up its evidence."""
         policy, standing = files.policy, files.standing
         stage = policy.stage(standing.state.stage)
         if stage is None or stage == OFF:
-            return Verdict(Outcome.INCONCLUSIVE, ("at 0 % there is nothing to measure",), OFF.max_error_rate), ()
+            return Verdict(Outcome.INCONCLUSIVE, ("at 0 % there is nothing to measure",), OFF.max_error_rate), tuple
         since, interval = standing.evidence_since, policy.interval
         # Whole intervals back from the stage's beginning, so that one begins exactly there.
         window = Window(since - -(-HISTORY // interval) * interval, self.now, interval)
@@ -295,11 +308,15 @@ class Evaluator:
         if found is not None:
             proof = None if found.at is None else verdict if found.at <= since else judged(found.at)
             verdict = combined(verdict, proof, found)
-        return verdict, trace(measurement, since=since, now=self.now, interval=interval, noise=verdict.noise)
+        noise = verdict.noise
+        return verdict, lambda: trace(measurement, since=since, now=self.now, interval=interval, noise=noise)
 
 
 def _prerequisites(snapshot: Snapshot, policy: Policy) -> Iterator[Prerequisite]:
     """How far the rollouts that this one waits for have got: their files say so, whatever a tick is asked to do."""
+    if not policy.after:
+        # To gather the names of a thousand rollouts for each of them would take a fifth of a tick.
+        return
     wrong = {fault.path: fault for fault in Neighbours(snapshot.rollouts(), snapshot.files.get).faults(policy)}
     for index, needed in enumerate(policy.after):
         fault = wrong.get(("after", index))
@@ -313,6 +330,10 @@ def _prerequisites(snapshot: Snapshot, policy: Policy) -> Iterator[Prerequisite]
             yield Prerequisite(False, f"waits for {needed}, which cannot be evaluated: {error.problems[0]}")
         else:
             yield prerequisite(needed, other.policy, other.standing.state)
+
+
+def _has_pull(snapshot: Snapshot, rollout: str) -> bool:
+    return any(pull.state is PullState.OPEN for pull in own_pulls(snapshot, rollout))
 
 
 def _refusal(snapshot: Snapshot, files: Files) -> Refusal | None:

@@ -32,7 +32,7 @@ from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state, write_state
 from rollout_bot.forge.interface import Conflict, NotMergeable
-from rollout_bot.tick.evaluation import Evaluator, Files
+from rollout_bot.tick.evaluation import Draw, Evaluator, Files
 from rollout_bot.tick.tick import Tick
 
 NAME = "checkout"
@@ -79,10 +79,10 @@ class Drawn(Evaluator):
 
     verdict: Verdict = field(default_factory=lambda: Verdict(Outcome.INCONCLUSIVE, ("x",), 0.005))
 
-    def _judged(self, files: Files, *rest: object) -> tuple[Verdict, tuple[()]]:
+    def _judged(self, files: Files, *rest: object) -> tuple[Verdict, Draw]:
         if files.standing.state.stage == "off":
-            return Verdict(Outcome.INCONCLUSIVE, ("at 0 %",), 1.0), ()
-        return self.verdict, ()
+            return Verdict(Outcome.INCONCLUSIVE, ("at 0 %",), 1.0), tuple
+        return self.verdict, tuple
 
 
 @dataclass(frozen=True)
