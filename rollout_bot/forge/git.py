@@ -27,9 +27,9 @@ _SETTINGS = (
 
 
 class GitFailed(ForgeError):
-    """A git command ended with an error. `code` is its exit status, `reason` what it printed."""
+    """A git command ended with an error. `code` is its exit status, None without one, `reason` what it printed."""
 
-    def __init__(self, command: str, code: int, reason: str) -> None:
+    def __init__(self, command: str, code: int | None, reason: str) -> None:
         super().__init__(f"git {command}: {reason or f'ended with status {code}'}")
         self.code = code
         self.reason = reason
@@ -60,9 +60,9 @@ class Git:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise GitFailed(arguments[0], 1, f"no answer within {_SECONDS:g} s") from None
+            raise GitFailed(arguments[0], None, f"no answer within {_SECONDS:g} s") from None
         except ValueError as error:
-            raise GitFailed(arguments[0], 1, str(error)) from None
+            raise GitFailed(arguments[0], None, str(error)) from None
         except OSError as error:
             raise _cannot_start(error) from None
         if done.returncode:
@@ -161,14 +161,14 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
 def _next_object(answers: IO[bytes], name: str, limit: int) -> bytes:
     header = answers.readline().split()
     if len(header) != 3:
-        raise GitFailed("cat-file", 1, f"object {name} is missing; `git fsck` tells what is damaged")
+        raise GitFailed("cat-file", None, f"object {name} is missing; `git fsck` tells what is damaged")
     size = int(header[2])
     content = answers.read(min(size, limit))
     left = size - len(content) + 1
     while left > 0:
         skipped = len(answers.read(min(left, _CHUNK)))
         if not skipped:
-            raise GitFailed("cat-file", 1, f"object {name} ends too early; `git fsck` tells what is damaged")
+            raise GitFailed("cat-file", None, f"object {name} ends too early; `git fsck` tells what is damaged")
         left -= skipped
     return content
 

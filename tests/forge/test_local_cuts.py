@@ -236,6 +236,9 @@ def test_a_command_that_hangs_is_ended(repository: Repository, monkeypatch: pyte
     monkeypatch.setattr(git, "_SECONDS", 0.0)
     with pytest.raises(ForgeError, match="no answer within"):
         Git(repository.path).run("status")
+    # Silence is not git's way of saying no: a pull request would seem to change every file there is.
+    with pytest.raises(ForgeError, match="no answer within"):
+        Git(repository.path).maybe("merge-base", "HEAD", "HEAD")
 
 
 def test_what_starts_with_a_foreign_environment_is_not_misled(
