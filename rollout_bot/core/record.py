@@ -9,6 +9,8 @@ from rollout_bot.core.decision.actions import Action, MergePull
 from rollout_bot.core.decision.decision import Decision
 from rollout_bot.core.gates.situation import Situation
 from rollout_bot.core.model.repository import GateState, PullRequest, PullState, Snapshot
+from rollout_bot.core.model.shards import WHOLE, Shard
+from rollout_bot.core.wording import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class RolloutRecord:
 class TickRecord:
     """`requests` is what the tick spent on the forge; `gates` are the steps for other people's pull requests.
 
-    `snapshot` is what was looked at last, before the steps.
+    `snapshot` is what was looked at last, before the steps; `rollouts` are those of the `shard`.
     """
 
     now: datetime
@@ -74,6 +76,12 @@ class TickRecord:
     gates: tuple[Step, ...] = ()
     dry_run: bool = False
     snapshot: Snapshot | None = field(default=None, repr=False, compare=False)
+    shard: Shard = WHOLE
+
+    @property
+    def title(self) -> str:
+        """When it was, and which of several runs; reports begin with it."""
+        return moment(self.now) if self.shard.whole else f"{moment(self.now)}, shard {self.shard}"
 
     @property
     def merged(self) -> bool:

@@ -49,6 +49,7 @@ def tick_document(record: TickRecord) -> Json:
         "now": time(record.now),
         "requests": record.requests,
         "dry_run": record.dry_run,
+        "shard": None if record.shard.whole else str(record.shard),
         "rollouts": [_rollout(each) for each in record.rollouts],
         "gates": [_step(step) for step in record.gates],
     }

@@ -8,9 +8,10 @@ from rollout_bot.core.record import RolloutRecord, TickRecord
 def outputs(record: TickRecord) -> dict[str, str]:
     """Texts by name; all but `changed` are empty unless the tick was about exactly one rollout.
 
+    A shard never is, not even if it happens to hold no other.
     `percentage` and `stage` are those that are committed when the tick is over.
     """
-    one = record.rollouts[0] if len(record.rollouts) == 1 else None
+    one = record.rollouts[0] if len(record.rollouts) == 1 and record.shard.whole else None
     state = _after(one) if one else None
     return {
         "percentage": str(state[1]) if state else "",

@@ -31,9 +31,10 @@ def summary(record: TickRecord) -> str:
 
 def _parts(record: TickRecord) -> Iterator[str]:
     dry = " (dry run: nothing was changed)" if record.dry_run else ""
-    yield f"## Rollouts at {moment(record.now)}{dry}"
+    yield f"## Rollouts at {record.title}{dry}"
     if not record.rollouts:
-        yield "No rollouts here; begin one with: `rollout-bot init NAME`"
+        begin = "No rollouts here; begin one with: `rollout-bot init NAME`"
+        yield begin if record.shard.whole else "No rollout here belongs to this shard."
     ordered = sorted(record.rollouts, key=lambda each: (not needs_attention(each), each.rollout))
     if len(ordered) > 1:
         yield table(("rollout", "stands at", "verdict", "decision"), [_row(each) for each in ordered])

@@ -30,6 +30,7 @@ from rollout_bot.report.sentences import evidence_sentences, transition_title
 from rollout_bot.report.watched import watch_lines
 
 _NOTHING: list[Line] = [("", "no rollouts here; begin one with: rollout-bot init NAME", "")]
+_NOTHING_OF_A_SHARD: list[Line] = [("", "no rollout here belongs to this shard", "")]
 
 _OUTCOME_STYLES = {
     Outcome.HEALTHY: "green",
@@ -50,13 +51,13 @@ _ACTION_STYLES = {DecisionAction.ROLL_BACK: "bold red", DecisionAction.ADVANCE: 
 
 def tick_text(record: TickRecord, *, color: bool = False, width: int = 100) -> str:
     """The blocks of all rollouts, and what was done for other people's pull requests."""
-    head = f"{moment(record.now)}{'  dry run: nothing was changed' if record.dry_run else ''}"
+    head = f"{record.title}{'  dry run: nothing was changed' if record.dry_run else ''}"
     blocks = [_block(_title(each), _lines(each, record)) for each in record.rollouts]
     if record.gates:
         lines = [line for step in record.gates for line in _step_lines(step, dry_run=record.dry_run)]
         blocks.append(_block("other pull requests", lines))
     if not blocks:
-        blocks.append(_NOTHING)
+        blocks.append(_NOTHING if record.shard.whole else _NOTHING_OF_A_SHARD)
     return render([[("", head, "dim")], *blocks], color=color, width=width)
 
 

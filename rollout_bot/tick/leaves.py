@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollout_bot.core.model.repository import Snapshot
+from rollout_bot.core.model.shards import Shard
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.record import RolloutRecord, TickRecord
 from rollout_bot.forge.interface import Forge, ForgeError
@@ -32,7 +33,8 @@ Task = tuple[str, Callable[[], str]]
 class Leaves:
     """Where it all goes. `file` is for metrics; `pulls` is what the address of a pull request begins with.
 
-    `every` says whether ticks are about every rollout of the repository, or of a shard: each has a file of its own.
+    `every` says whether ticks are about every rollout of the repository, or of a shard: each has a file of its own,
+    with its number before the ending.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -52,7 +54,7 @@ class Leaves:
             return [f"nothing is published and nobody is told: bug in the bot: {type(error).__name__}"]
 
     def _follow(self, record: TickRecord, forge: Forge) -> Iterator[str]:
-        publishers = list(self._publishers())
+        publishers = list(self._publishers(record.shard))
         if not publishers and not any(map(_may_tell, record.rollouts)):
             return
         # Most ticks have nobody to tell anything: they do not wait for what that takes.
@@ -76,7 +78,7 @@ class Leaves:
         if said := write_notes(forge, found, delivered):
             yield said
 
-    def _publishers(self) -> Iterator[tuple[str, Publisher]]:
+    def _publishers(self, shard: Shard) -> Iterator[tuple[str, Publisher]]:
         if address := self.environment.get(GATEWAY):
             from rollout_bot.publish.pushgateway import Pushgateway
 
@@ -86,7 +88,8 @@ class Leaves:
         if path is not None and self.every:
             from rollout_bot.publish.textfile import TextFile
 
-            yield "metrics file", TextFile(path)
+            own = path if shard.whole else path.with_stem(f"{path.stem}-{shard.number}")
+            yield "metrics file", TextFile(own)
 
     def _deliver(self, post: Post) -> str:
         from rollout_bot.tick.telling import NotSet, notifier

@@ -117,7 +117,9 @@ class Tick:
             pending = conflicts
             look = self._look(pending, None)
         chosen = tuple(done[name] for name in sorted(done) if self._is_chosen(name))
-        return TickRecord(self.evaluator.now, self.forge.requests, chosen, tuple(gates), self.dry_run, look.snapshot)
+        return TickRecord(
+            self.evaluator.now, self.forge.requests, chosen, tuple(gates), self.dry_run, look.snapshot, self.shard
+        )
 
     def verify(self, number: int) -> tuple[PullRequest, GateStatus, tuple[str, ...]]:
         """Judges one open pull request and posts its status. Answers it, the status, and all that is wrong with files.
