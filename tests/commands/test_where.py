@@ -10,6 +10,7 @@ from support.repositories import START, make
 
 from rollout_bot.commands.exits import UsageError
 from rollout_bot.commands.where import hosted, open_forge, person
+from rollout_bot.core.model.shards import Shard
 from rollout_bot.forge.local import LocalForge
 
 RUNNER = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "org/service", "GITHUB_ACTOR": "alice", "GITHUB_TOKEN": "t"}
@@ -35,6 +36,18 @@ def test_on_a_runner_it_is_github_and_so_it_is_where_asked_for() -> None:
 def test_github_needs_a_token() -> None:
     with pytest.raises(UsageError, match="GITHUB_TOKEN is not set"):
         open_forge(options(), START, {**RUNNER, "GITHUB_TOKEN": ""})
+
+
+@pytest.mark.parametrize(("shard", "runs"), [(None, 1), (Shard(2, 4), 4)])
+def test_shards_share_what_github_takes_in_a_minute(
+    shard: Shard | None, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(
+        "rollout_bot.forge.github.GitHubForge", lambda *_, side_by_side, **__: made.append(side_by_side)
+    )
+    open_forge(argparse.Namespace(forge="auto", shard=shard), START, RUNNER)
+    assert made == [runs]
 
 
 def test_on_github_only_the_actor_of_the_run_can_ask() -> None:

@@ -7,13 +7,17 @@ from collections.abc import Callable
 
 import pytest
 from support.hosted import Site
+from support.rollouts import HALF, up
 from support.ticks import HOUR, initial, policy_text
 
 from rollout_bot.cli import main
 from rollout_bot.core.decision.actions import ClosePull, SetGate
-from rollout_bot.core.model.repository import policy_path
+from rollout_bot.core.model.repository import approval_path, policy_path, state_path
 from rollout_bot.core.model.shards import Shard
+from rollout_bot.core.model.state import Approval
 from rollout_bot.core.record import TickRecord
+from rollout_bot.files.approval import write_approval
+from rollout_bot.files.state import write_state
 from rollout_bot.tick.evaluation import Evaluator
 from rollout_bot.tick.tick import Tick
 
@@ -34,6 +38,10 @@ def site(make_site: Callable[..., Site]) -> Site:
 
 def ticks(site: Site, shards: list[Shard]) -> list[TickRecord]:
     return [Tick(site.forge(), Evaluator(site.now, site.folder, {}), shard=shard).run() for shard in shards]
+
+
+def dry_run(site: Site, shard: Shard) -> TickRecord:
+    return Tick(site.forge(), Evaluator(site.now, site.folder, {}), shard=shard, dry_run=True).run()
 
 
 def gate_of(site: Site, number: int) -> str | None:
@@ -58,6 +66,13 @@ def test_each_pull_request_gets_its_gate_once(site: Site) -> None:
         alice.propose("new", initial("wallet", text=policy_text("wallet"))),
     ]
     assert all(not (shard.holds("guardian") and shard.holds("search")) for shard in SHARDS)
+    # Each looks before any has set one: whose gate it is must not follow from who comes first.
+    planned = [dry_run(site, shard) for shard in SHARDS]
+    assert Counter(step.action.branch for record in planned for step in record.gates) == {
+        "docs": 1,
+        "both": 1,
+        "new": 1,
+    }
     records = ticks(site, SHARDS)
     steps = [step.action for record in records for step in record.gates]
     assert Counter(each.branch for each in steps if isinstance(each, SetGate)) == {"docs": 1, "both": 1, "new": 1}
@@ -66,6 +81,20 @@ def test_each_pull_request_gets_its_gate_once(site: Site) -> None:
     before = len(site.github.log)
     ticks(site, SHARDS)
     assert all(each.startswith("query") for each in site.github.requests(before))
+
+
+def test_who_judges_a_pull_request_looks_at_all_that_it_touches(site: Site) -> None:
+    """The shard of `guardian` has to know how `search` is to let it go up."""
+    begun = site.state("search")
+    marker = write_approval(Approval("search", "half", begun.attempt))
+    files = {
+        policy_path("guardian"): policy_text("guardian", cooldown="12h"),
+        state_path("search"): write_state(up(begun, HALF)),
+        approval_path("search", "half"): marker,
+    }
+    number = site.github.person("alice").propose("both", files)
+    ticks(site, SHARDS)
+    assert gate_of(site, number) == "success"
 
 
 def test_a_pull_request_of_the_bots_belongs_to_its_rollout_whatever_it_touches(site: Site) -> None:

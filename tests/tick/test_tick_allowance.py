@@ -12,7 +12,9 @@ from support.repositories import START
 from support.rollouts import asks
 from support.ticks import HOUR, World, initial, policy_text
 
+from rollout_bot.cli import main
 from rollout_bot.core.decision.actions import Action
+from rollout_bot.core.decision.decision import Request
 from rollout_bot.core.model.repository import Snapshot
 from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.record import TickRecord
@@ -90,7 +92,32 @@ def test_without_a_bound_all_is_done_at_once(world: World) -> None:
     assert [stages(world)[name] for name in GOOD] == ["most"] * 3
 
 
-def test_a_person_never_waits(world: World) -> None:
+@pytest.mark.parametrize(("kind", "stage"), [(ChangeKind.ROLL_BACK, "canary"), (ChangeKind.ADVANCE, "most")])
+def test_a_person_never_waits(world: World, kind: ChangeKind, stage: str) -> None:
     only = frozenset(("a",))
-    Tick(Counting(world.forge(LATER)), world.evaluator(LATER), only, allowance=0).run(asks(ChangeKind.ROLL_BACK))
-    assert stages(world)["a"] == "canary"
+    Tick(Counting(world.forge(LATER)), world.evaluator(LATER), only, allowance=0).run(asks(kind))
+    assert stages(world)["a"] == stage
+
+
+def test_what_was_asked_before_is_not_this_ticks(world: World) -> None:
+    forge = Counting(world.forge(LATER), requests=1000)
+    Tick(forge, world.evaluator(LATER), allowance=7).run()
+    assert stages(world)["a"] == "most"
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"), [((), 125), (("--shard", "2/4"), 31), (("--every", "60s", "--for", "1s"), 8)]
+)
+def test_the_command_shares_an_hour_among_its_ticks_and_shards(
+    world: World, options: tuple[str, ...], allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int | None] = []
+
+    class Seen(Tick):
+        def run(self, request: Request | None = None) -> TickRecord:
+            seen.append(self.allowance)
+            return TickRecord(LATER, 0, ())
+
+    monkeypatch.setattr("rollout_bot.tick.tick.Tick", Seen)
+    assert main(["tick", "--repository", str(world.repository.path), *options]) == 0
+    assert seen == [allowed]
