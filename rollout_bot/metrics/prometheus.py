@@ -99,23 +99,26 @@ class Prometheus(Source):
         grid = Grid.complete(window, self.delay)
         if not grid.count:
             return Measurement((), with_baseline=bool(self._baseline))
-        questions = Questions(Client(self._access), grid, self._replica_label, deduplicates=self._deduplicates)
-        enforced = self._cohort(questions, self._enforced)
-        if isinstance(enforced, Unmeasured) or not self._baseline:
-            return enforced
-        return together(enforced, self._cohort(questions, self._baseline), window.interval)
+        with Client(self._access) as client:
+            questions = Questions(client, grid, self._replica_label, deduplicates=self._deduplicates)
+            enforced = self._cohort(questions, self._enforced)
+            if isinstance(enforced, Unmeasured) or not self._baseline:
+                return enforced
+            return together(enforced, self._cohort(questions, self._baseline), window.interval)
 
     def probe(self, now: datetime, interval: timedelta) -> Iterator[Finding]:
         from rollout_bot.metrics.probing import probe
 
-        return probe(Client(self._access), self.queries(), now - self.delay, interval)
+        with Client(self._access) as client:
+            yield from probe(client, self.queries(), now - self.delay, interval)
 
     def readings(self, queries: Mapping[str, str], window: Window) -> Mapping[str, Readings | Unmeasured]:
         grid = Grid.complete(window, self.delay)
         if not grid.count:
             return dict.fromkeys(queries, Readings(()))
-        questions = Questions(Client(self._access), grid)
-        return {name: _values(questions, query) for name, query in queries.items()}
+        with Client(self._access) as client:
+            questions = Questions(client, grid)
+            return {name: _values(questions, query) for name, query in queries.items()}
 
     def _cohort(self, questions: Questions, queries: Mapping[str, str]) -> Measurement | Unmeasured:
         try:

@@ -135,7 +135,8 @@ class Web(Source):
 
     def _rows(self, window: Window) -> Iterator[tuple[object, str]]:
         """Each row with what messages call it. Raises Malformed and ExchangeFailed."""
-        document = Client(self._access).ask("GET", "", self._asked(window))
+        with Client(self._access) as client:
+            document = client.ask("GET", "", self._asked(window))
         rows = self._pick("rows", document, "the document")
         if not isinstance(rows, list):
             raise Malformed(f"rows picks {_kind(rows)} from the document; allowed: a list")

@@ -11,6 +11,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,8 +44,12 @@ _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:
 
 
 def session() -> requests.Session:
-    """A session that reaches nothing that is closed. Its requests raise OffLimits before a byte is sent there."""
+    """A session that reaches nothing that is closed. Its requests raise OffLimits before a byte is sent there.
+
+    It keeps connections and no cookies: what is sent is what was configured.
+    """
     found = requests.Session()
+    found.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     for scheme in ("http://", "https://"):
         found.mount(scheme, _Adapter())
     return found
@@ -145,3 +150,10 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+    def close(self) -> None:
+        # By itself urllib3 forgets its connections here, and the garbage collector closes them one day.
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it refuses to be iterated over
+                manager.pools[key].close()
+        super().close()
