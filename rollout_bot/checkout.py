@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollout_bot.core.model.repository import ROOT, policy_path, state_path
+from rollout_bot.core.model.repository import ROOT, is_name, policy_path, state_path
 from rollout_bot.core.model.state import State, misfits
 from rollout_bot.files.problems import InvalidFile, NotThere, Problem
 from rollout_bot.files.state import read_state
@@ -17,13 +16,6 @@ from rollout_bot.files.state import read_state
 if TYPE_CHECKING:
     from rollout_bot.core.model.policy import Policy
     from rollout_bot.tick.neighbours import Neighbours
-
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-
-
-def is_name(text: str) -> bool:
-    """Whether a rollout can be called that: it becomes a folder, a part of a branch and of a metric's name."""
-    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from rollout_bot.commands.common import (
     add_format,
     add_now,
     command,
+    complain,
     duration,
     evaluator,
     moment_of,
@@ -21,6 +21,7 @@ from rollout_bot.commands.common import (
     on_terminal,
     print_json,
     progress_bar,
+    say,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, FAILED, UsageError
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
             for rollout, policies in chosen:
                 found.append((rollout, [backtester.run(policy, label) for label, policy in policies]))
         except NoHistory as error:
-            print(f"rollout-bot: {error}", file=sys.stderr)
+            complain(str(error))
             return FAILED
     _show(options, found)
     return DONE
@@ -119,7 +120,7 @@ def _question(options: argparse.Namespace) -> Question:
 
 def _show(options: argparse.Namespace, found: list[tuple[str, list[Backtest]]]) -> None:
     from rollout_bot.report.backtest import backtest_markdown, backtest_text
-    from rollout_bot.runner import Runner, literally
+    from rollout_bot.runner import Runner
 
     if options.picture:
         from rollout_bot.report.picture import draw
@@ -131,8 +132,7 @@ def _show(options: argparse.Namespace, found: list[tuple[str, list[Backtest]]]) 
         print_json(backtest_document(found))
     else:
         texts = (backtest_text(*each, color=on_terminal(), width=terminal_width()) for each in found)
-        with literally(sys.stdout):
-            print("\n".join(texts), end="")
+        say("\n".join(texts))
     runner = Runner.from_environment(os.environ)
     if runner is not None:
         runner.write_summary("\n".join(backtest_markdown(*each) for each in found))

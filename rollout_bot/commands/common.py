@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from rollout_bot.core.durations import parse_duration
+from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
     from rollout_bot.core.finding import Finding
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives it no other name
 Command = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Repeats what was typed on one line: on a runner it may be somebody else's."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
@@ -103,8 +110,22 @@ def finding_document(finding: Finding) -> dict[str, str]:
 
 
 def print_json(document: Mapping[str, Any] | list[Any]) -> None:
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    from rollout_bot.report.json_text import json_text
+
+    print(json_text(document), end="")
+
+
+def say(text: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Prints what people read. A runner of GitHub Actions takes nothing in it for a command."""
+    from rollout_bot.runner import literally
+
+    with literally(sys.stdout, environment):
+        print(text, end="")
+
+
+def complain(text: str) -> None:
+    """A line on standard error. Nothing in it, whoever wrote it, is a command to a terminal or a runner."""
+    print(f"rollout-bot: {one_line(text)}", file=sys.stderr)
 
 
 def on_terminal() -> bool:

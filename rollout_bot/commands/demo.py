@@ -43,7 +43,7 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from rollout_bot.checkout import is_name
+    from rollout_bot.core.model.repository import is_name
     from rollout_bot.demo.folder import write_folder
     from rollout_bot.demo.play import Play
     from rollout_bot.report.documents import time as document_time

@@ -14,6 +14,7 @@ from rollout_bot.commands.common import (
     now_of,
     on_terminal,
     print_json,
+    say,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, INVALID
@@ -46,5 +47,5 @@ def run(options: argparse.Namespace) -> int:
     else:
         from rollout_bot.report.findings import findings_text
 
-        print(findings_text(findings, color=on_terminal(), width=terminal_width()), end="")
+        say(findings_text(findings, color=on_terminal(), width=terminal_width()))
     return INVALID if any(finding.level is Level.WRONG for finding in findings) else DONE

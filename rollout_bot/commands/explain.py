@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from rollout_bot.commands.common import (
     Subparsers,
     add_format,
     add_now,
     command,
+    complain,
     evaluator,
     now_of,
     on_terminal,
     print_json,
+    say,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, INVALID
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     record = Tick(open_forge(options, now), evaluator(options, now), frozenset((options.rollout,)), dry_run=True).run()
     (found,) = record.rollouts
     for problem in found.problems:
-        print(f"rollout-bot: {problem}", file=sys.stderr)
+        complain(problem)
     reason = rollout_reason(found)
     if reason is None:
         return INVALID
@@ -55,5 +56,5 @@ def run(options: argparse.Namespace) -> int:
         document = {"now": time(now), "rollout": found.rollout, "explanation": reason_document(reason)}
         print_json(document)
     else:
-        print(explanation_text(record, color=on_terminal(), width=terminal_width()), end="")
+        say(explanation_text(record, color=on_terminal(), width=terminal_width()))
     return INVALID if found.problems else DONE

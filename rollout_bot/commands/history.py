@@ -12,6 +12,7 @@ from rollout_bot.commands.common import (
     now_of,
     on_terminal,
     print_json,
+    say,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE
@@ -47,5 +48,5 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print_json([transition_document(each) for each in found])
     else:
-        print(history_text(options.rollout, found, color=on_terminal(), width=terminal_width()), end="")
+        say(history_text(options.rollout, found, color=on_terminal(), width=terminal_width()))
     return DONE

@@ -44,8 +44,8 @@ def add(commands: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from rollout_bot.checkout import Checkout, is_name
-    from rollout_bot.core.model.repository import policy_path
+    from rollout_bot.checkout import Checkout
+    from rollout_bot.core.model.repository import is_name, policy_path
 
     if not is_name(options.rollout):
         raise UsageError(

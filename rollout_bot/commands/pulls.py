@@ -17,6 +17,7 @@ from rollout_bot.commands.common import (
     evaluator,
     now_of,
     print_json,
+    say,
 )
 from rollout_bot.commands.exits import DONE, FAILED, UsageError
 from rollout_bot.commands.where import open_local
@@ -80,10 +81,12 @@ def _list(options: argparse.Namespace) -> int:
     if options.format == "json":
         print_json([pull_document(pull) for pull in pulls])
         return DONE
-    for pull in pulls:
-        print(f"#{pull.number:<4} {pull.state:<7} {_line(pull.title)}  ({_line(pull.branch)}, {_needs(pull)})")
-    if not pulls:
-        print("no pull requests" if options.state == "all" else f"no {options.state} pull requests")
+    lines = [
+        f"#{each.number:<4} {each.state:<7} {_line(each.title)}  ({_line(each.branch)}, {_needs(each)})"
+        for each in pulls
+    ]
+    nothing = "no pull requests" if options.state == "all" else f"no {options.state} pull requests"
+    say("".join(f"{line}\n" for line in lines or (nothing,)))
     return DONE
 
 
@@ -98,26 +101,26 @@ def _show(options: argparse.Namespace) -> int:
         more = {"reviewers": list(pull.reviewers), "missing": list(missing), "comments": said, "diff": diff}
         print_json({**pull_document(pull), "body": pull.body, **more})
     else:
-        _print_pull(pull, missing, comments, diff)
+        say(_pull_text(pull, missing, comments, diff))
     return DONE
 
 
-def _print_pull(pull: PullRequest, missing: tuple[str, ...], comments: tuple[Comment, ...], diff: str) -> None:
+def _pull_text(pull: PullRequest, missing: tuple[str, ...], comments: tuple[Comment, ...], diff: str) -> str:
     from rollout_bot.core.wording import moment
 
-    print(f"#{pull.number} {_line(pull.title)}")
-    print(f"{pull.state}, opened {moment(pull.opened_at)} by {_line(pull.author)}, {_line(pull.branch)}")
+    lines = [
+        f"#{pull.number} {_line(pull.title)}",
+        f"{pull.state}, opened {moment(pull.opened_at)} by {_line(pull.author)}, {_line(pull.branch)}",
+    ]
     if pull.closed_at:
-        print(f"{pull.state} {moment(pull.closed_at)} by {_line(pull.closed_by or 'git')}")
-    print(f"head {pull.head}, {_needs(pull)}")
+        lines.append(f"{pull.state} {moment(pull.closed_at)} by {_line(pull.closed_by or 'git')}")
+    lines.append(f"head {pull.head}, {_needs(pull)}")
     if pull.reviewers:
-        print(f"review asked of {_line(', '.join(pull.reviewers))}")
-    print(f"\n{_plain(pull.body)}\n" if pull.body else "")
-    for reason in missing:
-        print(f"needs: {_line(reason)}")
-    for each in comments:
-        print(f"{_line(each.by)}, {moment(each.at)}: {_plain(each.text)}")
-    print(_plain(diff), end="")
+        lines.append(f"review asked of {_line(', '.join(pull.reviewers))}")
+    lines.append(f"\n{_plain(pull.body)}\n" if pull.body else "")
+    lines += [f"needs: {_line(reason)}" for reason in missing]
+    lines += [f"{_line(each.by)}, {moment(each.at)}: {_plain(each.text)}" for each in comments]
+    return "".join(f"{line}\n" for line in lines) + _plain(diff)
 
 
 def _approve(options: argparse.Namespace) -> int:
@@ -130,9 +133,8 @@ def _approve(options: argparse.Namespace) -> int:
 def _merge(options: argparse.Namespace) -> int:
     if options.dry_run:
         missing = open_local(options, now_of(options)).missing(options.number)
-        for reason in missing:
-            print(f"needs: {_line(reason)}")
         if missing:
+            say("".join(f"needs: {_line(reason)}\n" for reason in missing))
             return FAILED
 
     def act(forge: LocalForge, person: str) -> str:
@@ -164,9 +166,9 @@ def _act(options: argparse.Namespace, verb: str, act: Callable[[LocalForge, str]
     forge = open_local(options, now_of(options))
     if options.dry_run:
         pull = forge.pull(options.number)
-        print(f"would {verb} #{pull.number} {_line(pull.title)} ({pull.state}) as {_line(options.person)}")
+        say(f"would {verb} #{pull.number} {_line(pull.title)} ({pull.state}) as {_line(options.person)}\n")
     else:
-        print(_line(act(forge, options.person)))
+        say(f"{_line(act(forge, options.person))}\n")
     return DONE
 
 

@@ -11,6 +11,7 @@ from rollout_bot.commands.common import (
     add_format,
     add_now,
     command,
+    complain,
     evaluator,
     now_of,
     on_terminal,
@@ -63,5 +64,5 @@ def run(options: argparse.Namespace) -> int:
         print_report(record, status_text(record, color=on_terminal(), width=terminal_width()))
     for each in record.rollouts if options.format == "json" else ():
         for problem in each.problems:
-            print(f"rollout-bot: {problem}", file=sys.stderr)
+            complain(problem)
     return INVALID if any(each.problems for each in record.rollouts) else DONE

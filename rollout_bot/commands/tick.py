@@ -17,6 +17,7 @@ from rollout_bot.commands.common import (
     add_format,
     add_now,
     command,
+    complain,
     duration,
     evaluator,
     now_of,
@@ -36,7 +37,6 @@ from rollout_bot.commands.where import (
 )
 from rollout_bot.core.decision.allowance import allowance
 from rollout_bot.core.model.shards import WHOLE, Shard, parse_shard
-from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
     from rollout_bot.core.record import TickRecord
@@ -132,7 +132,7 @@ def _once_or_later(options: argparse.Namespace) -> int:
     try:
         return _once(options)
     except ForgeError as error:
-        print(f"rollout-bot: {one_line(str(error))}", file=sys.stderr)
+        complain(str(error))
         return FAILED
 
 
@@ -160,7 +160,7 @@ def follow_up(record: TickRecord, forge: Forge, options: argparse.Namespace) -> 
     # A person's request is about one rollout, and has neither option.
     file, every = getattr(options, "metrics_file", None), getattr(options, "rollouts", None) == []
     for line in Leaves(os.environ, file, every, pulls).follow(record, forge):
-        print(f"rollout-bot: {one_line(line)}", file=sys.stderr)
+        complain(line)
 
 
 def show(record: TickRecord, options: argparse.Namespace) -> None:

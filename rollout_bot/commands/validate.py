@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rollout_bot.commands.common import (
@@ -15,9 +16,11 @@ from rollout_bot.commands.common import (
     now_of,
     on_terminal,
     print_json,
+    say,
     terminal_width,
 )
 from rollout_bot.commands.exits import DONE, INVALID
+from rollout_bot.core.wording import amount, one_line
 
 if TYPE_CHECKING:
     from rollout_bot.checkout import Checkout
@@ -52,15 +55,16 @@ def run(options: argparse.Namespace) -> int:
     if options.format == "json":
         print_json([_document(name, problems[name], findings[name], live=options.live) for name in names])
     else:
-        for name, found in problems.items():
-            print(f"{name}: {'valid' if not found else f'{len(found)} problems' if len(found) > 1 else '1 problem'}")
-            for problem in found:
-                print(f"  {problem}")
-        if not problems:
-            print("no rollouts here; begin one with: rollout-bot init NAME")
+        lines = [line for name, found in problems.items() for line in _lines(name, found)]
+        say("".join(f"{line}\n" for line in lines or ("no rollouts here; begin one with: rollout-bot init NAME",)))
         _tell([each for found in findings.values() for each in found])
     wrong = any(each.level == "wrong" for found in findings.values() for each in found)
     return INVALID if wrong or any(problems.values()) else DONE
+
+
+def _lines(name: str, problems: Sequence[str]) -> Iterator[str]:
+    yield one_line(f"{name}: {amount(len(problems), 'problem') if problems else 'valid'}")
+    yield from (f"  {one_line(each)}" for each in problems)
 
 
 def _live(checkout: Checkout, name: str, options: argparse.Namespace) -> tuple[Finding, ...]:
@@ -83,5 +87,4 @@ def _tell(findings: list[Finding]) -> None:
     if findings:
         from rollout_bot.report.findings import findings_text
 
-        print()
-        print(findings_text(findings, color=on_terminal(), width=terminal_width()), end="")
+        say("\n" + findings_text(findings, color=on_terminal(), width=terminal_width()))

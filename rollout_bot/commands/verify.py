@@ -16,6 +16,7 @@ from rollout_bot.commands.common import (
     evaluator,
     now_of,
     print_json,
+    say,
 )
 from rollout_bot.commands.exits import DONE, FAILED, UsageError
 from rollout_bot.commands.where import add_forge, hosted, open_forge
@@ -55,12 +56,8 @@ def run(options: argparse.Namespace) -> int:
         gate = {"state": status.state.value, "description": status.description}
         print_json({"number": pull.number, "head": pull.head, "gate": gate, "problems": list(problems)})
     else:
-        from rollout_bot.runner import literally
-
-        with literally(sys.stdout):
-            print(f"#{pull.number} {one_line(pull.title)}: {status.state}, {one_line(status.description)}")
-            for problem in problems:
-                print(f"  {one_line(problem)}")
+        head = f"#{pull.number} {one_line(pull.title)}: {status.state}, {one_line(status.description)}\n"
+        say(head + "".join(f"  {one_line(problem)}\n" for problem in problems))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         _annotate(problems, sys.stderr if options.format == "json" else sys.stdout)
     return FAILED if status.state is GateState.FAILURE else DONE

@@ -9,6 +9,7 @@ from rollout_bot.commands.common import Subparsers, add_now, command, duration, 
 from rollout_bot.commands.exits import DONE
 from rollout_bot.commands.status import look
 from rollout_bot.commands.where import add_forge
+from rollout_bot.core.wording import one_line
 
 _EXAMPLES = """\
 examples:
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             text = status_text(look(options), color=on_terminal(), width=terminal_width())
         except ForgeError as error:
-            text = f"{error}\n"
+            text = f"{one_line(str(error))}\n"
         return Text.from_ansi(text)
 
     with Live(auto_refresh=False, screen=on_terminal()) as live:

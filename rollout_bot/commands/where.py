@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
+from rollout_bot.commands.common import complain, say
 from rollout_bot.commands.exits import UsageError
 
 if TYPE_CHECKING:
@@ -99,11 +100,8 @@ def git_user(options: argparse.Namespace) -> str:
 
 
 def print_report(record: TickRecord, text: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Prints what people read. A runner takes nothing in it for a command, and gets its report afterwards."""
-    from rollout_bot.runner import literally
-
-    with literally(sys.stdout, environment):
-        print(text, end="")
+    """Prints what people read; a runner gets its report afterwards."""
+    say(text, environment)
     # On the same stream: on another one they might arrive while the runner still listens to no commands.
     report_to_runner(record, sys.stdout, environment)
 
@@ -124,4 +122,4 @@ def report_to_runner(record: TickRecord, stream: TextIO, environment: Mapping[st
         runner.write_summary(summary(record))
         runner.write_outputs(outputs(record))
     except OSError as error:
-        print(f"rollout-bot: the runner takes no report ({error.strerror})", file=sys.stderr)
+        complain(f"the runner takes no report ({error.strerror})")

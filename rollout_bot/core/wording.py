@@ -6,7 +6,15 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+UNSEEN = (
+    r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff\ud800-\udfff"
+    r"\U000e0000-\U000e007f"
+)
+"""What moves a cursor, turns the direction of writing, hides, or is no character: to stand between [ ] in a pattern."""
+
+_UNSEEN = re.compile(f"[{UNSEEN}]+")
+_COMMAND = "##["
+"""Where it stands in a line, a runner of GitHub Actions looks for a command: its older way to write one."""
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -64,8 +72,12 @@ def moment(time: datetime) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text from outside without control characters, line breaks and marks that turn the direction of writing."""
-    return _CONTROL.sub(" ", text).strip()
+    """Text from outside without control characters, line breaks and marks that turn the direction of writing.
+
+    No runner takes a part of it for a command.
+    """
+    line = _UNSEEN.sub(" ", text).strip()
+    return line.replace(_COMMAND, "##\u200b[") if _COMMAND in line else line
 
 
 def readable(text: object, longest: int = 200) -> str:

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 
 import yaml
 
+from rollout_bot.core.wording import UNSEEN
+
+# Such signs reach YAML in quotes only; whoever reads a pull request must see them.
+_UNSEEN = re.compile(rf"(?!\n)[{UNSEEN}]")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 # Words that one version of YAML or the other takes for something else.
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -49,6 +53,5 @@ _Dumper.add_representer(float, _float)
 def emit(about: str, values: Mapping[str, object]) -> str:
     """A comment that says what the file is, and the values in their order. Floats must be finite."""
     comment = "".join(f"# {line}\n" for line in about.splitlines())
-    return comment + str(
-        yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, indent=2)
-    )
+    text = yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, indent=2)
+    return comment + _UNSEEN.sub(lambda found: f"\\U{ord(found.group()):08X}", str(text))

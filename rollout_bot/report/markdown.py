@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from rollout_bot.core.wording import one_line
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 _AT_START = re.compile(r"^(\d*)([-+=]|[.)](?=\s|$))")
 _SKIP = re.compile(r"\[\s*(skip[ -]ci|ci[ -]skip|no[ -]ci|skip[ -]actions|actions[ -]skip)\s*\]", re.IGNORECASE)
-_SKIP_TRAILER = re.compile(r"skip-checks\s*:", re.IGNORECASE)
+_SKIP_TRAILER = re.compile(r"skip-checks(\s*:)+", re.IGNORECASE)
+_REFERENCE = re.compile(r"([@#](?=\w)|\bGH-(?=\d)|/(?:issues|pull|discussions)/(?=\d))", re.IGNORECASE)
 _ADDRESS = re.compile(r"(https?|ftp|mailto|xmpp|www)([:.])", re.IGNORECASE)
 _IN_ADDRESS = "%!#$&'*+,/:;=?@[]~"
 _ZERO_WIDTH = "\u200b"
@@ -20,7 +21,7 @@ _ZERO_WIDTH = "\u200b"
 def plain(text: str) -> str:
     """For titles and commit messages: one line that mentions nobody, closes no issue and skips no workflow."""
     text = _SKIP_TRAILER.sub("skip-checks", _SKIP.sub("(skip ci)", one_line(text)))
-    return re.sub(r"([@#]|\bGH-)(?=\w)", rf"\1{_ZERO_WIDTH}", text, flags=re.IGNORECASE)
+    return _REFERENCE.sub(rf"\1{_ZERO_WIDTH}", text)
 
 
 def escape(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -216,7 +217,8 @@ def _queries(situation: Situation) -> str:
     span = f"{moment(verdict.start)} to {moment(verdict.end)}, {amount(verdict.intervals, 'interval')}"
     server = situation.policy.links.get(_GRAPHS)
     lines = [f"- {escape(name)}: {code(query)}{_graph(server, query)}" for name, query in situation.queries.items()]
-    summary = f"Measured by {escape(situation.source)}, {span}"
+    # Inside of HTML nothing of Markdown counts.
+    summary = f"Measured by {html.escape(situation.source)}, {span}"
     return "\n".join((f"<details><summary>{summary}</summary>", "", *lines, "", "</details>"))
 
 

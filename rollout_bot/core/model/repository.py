@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,14 @@ GATE = "rollout/gate"
 
 TOLD = "rollout/told"
 """What the topics of notes begin with: what people were told about a commit."""
+
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+def is_name(text: str) -> bool:
+    """Whether a rollout can be called that: it becomes a folder, a part of a branch and of a metric's name."""
+    return _NAME.fullmatch(text) is not None
 
 
 def state_path(rollout: str) -> str:
@@ -127,7 +136,7 @@ class Snapshot:
     left: Mapping[str, str] = field(default_factory=dict)
 
     def rollouts(self) -> tuple[str, ...]:
-        """Names of the folders under `rollout-state/`, sorted."""
+        """Names of the folders under `rollout-state/`, sorted; they may be called anything."""
         return tuple(sorted({path.split("/")[1] for path in self.files if path.count("/") >= 2}))
 
     def open_pulls(self) -> tuple[PullRequest, ...]:
