@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rollout_bot.core.decision.actions import MergePull
@@ -17,7 +18,7 @@ from rollout_bot.core.notices import Notice, reminders
 from rollout_bot.core.observation import Observation, stuck_after
 from rollout_bot.core.record import RolloutRecord
 from rollout_bot.core.verdict import Outcome
-from rollout_bot.core.wording import duration, moment, readable
+from rollout_bot.core.wording import duration, moment, one_line, readable
 from rollout_bot.report.terminal import describe
 
 _LINES = 8
@@ -45,14 +46,18 @@ def change_notice(change: Transition, revision: Revision, policy: Policy, now: d
         lines.append(f"approved by {', '.join(revision.approvers)}")
     if kind is ChangeKind.ROLL_BACK:
         lines.append("It is not tried again before its cooldown is over.")
-    return Notice(state.rollout, event, urgency, title, _bounded(lines), pull=revision.pull, commit=change.commit)
+    return Notice(
+        state.rollout, event, urgency, one_line(title), _bounded(lines), pull=revision.pull, commit=change.commit
+    )
 
 
 def standing_notices(observation: Observation) -> tuple[Notice, ...]:
     """What holds now and is worth telling, the gravest first. After a merge nobody has judged anything yet."""
     record = observation.record
     found = (*_troubles(record), *(() if record.merged else _standing(observation)))
-    return tuple(sorted(found, key=lambda each: -each.urgency.rank))
+    # The name may be that of any folder, and a title hold the name of any person.
+    told = (replace(each, rollout=one_line(each.rollout), title=one_line(each.title)) for each in found)
+    return tuple(sorted(told, key=lambda each: -each.urgency.rank))
 
 
 def _troubles(record: RolloutRecord) -> Iterator[Notice]:

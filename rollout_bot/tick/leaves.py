@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollout_bot.core.model.repository import Snapshot
+from rollout_bot.core.model.repository import Snapshot, is_name
 from rollout_bot.core.model.shards import Shard
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.record import RolloutRecord, TickRecord
@@ -65,7 +65,9 @@ class Leaves:
         observations = observe(record, seen, forge.budget)
         found = [errand for each in observations for errand in errands(each, seen, self.pulls)]
         mail = posts(found)
-        tasks: list[Task] = [(name, partial(_publish, publisher, observations)) for name, publisher in publishers]
+        # A folder whose name no metric can bear would keep the others' from being written.
+        named = [each for each in observations if is_name(each.rollout)]
+        tasks: list[Task] = [(name, partial(_publish, publisher, named)) for name, publisher in publishers]
         tasks += [(name, partial(self._deliver, post)) for name, post in mail.items()]
         results = bounded([task for _, task in tasks], at_once=len(tasks), seconds=SECONDS)
         for post in mail.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -11,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rollout_bot.core.links import Links
 from rollout_bot.core.model.history import Transition
+from rollout_bot.core.model.repository import is_name
 from rollout_bot.core.record import TickRecord
-from rollout_bot.core.wording import amount, count, duration, moment, percent
+from rollout_bot.core.wording import amount, count, duration, moment, one_line, percent
 from rollout_bot.report.documents import status_document, time
+from rollout_bot.report.json_text import json_text
 from rollout_bot.report.site.badge import badge
 from rollout_bot.report.site.feed import feed
 from rollout_bot.report.site.view import RolloutView, overview_row, view
@@ -40,9 +41,12 @@ def site_files(record: TickRecord, changes: Changes, links: Links) -> Iterator[t
         "feed.atom",
         feed("Rollouts", changes, links, record.now),
     )
-    yield "api/rollouts.json", _json([status_document(each.situation) for each in record.rollouts if each.situation])
+    statuses = [status_document(each.situation) for each in record.rollouts if each.situation]
+    yield "api/rollouts.json", json_text(statuses)
     for each in views:
-        yield from _rollout(each, changes.get(each.name, ()), links, record.now)
+        # Any other folder's name could lead anywhere, out of the site or over another of its files.
+        if is_name(each.name):
+            yield from _rollout(each, changes.get(each.name, ()), links, record.now)
 
 
 def _overview(views: Sequence[RolloutView], now: datetime) -> str:
@@ -61,11 +65,7 @@ def _rollout(
     yield f"{each.name}/feed.atom", feed(each.name, {each.name: changes}, links, now)
     if each.situation is not None:
         # The path of the original specification, so that `curl … | jq` goes on working.
-        yield f"api/{each.name}/rollout/status", _json(status_document(each.situation))
-
-
-def _json(document: object) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        yield f"api/{each.name}/rollout/status", json_text(status_document(each.situation))
 
 
 def _template_text(name: str) -> str:
@@ -98,8 +98,8 @@ def environment() -> Environment:
 
 
 def _unbroken(value: object) -> object:
-    """A number stays on one line with its sign of per cent."""
-    return value.replace(" %", "\N{NO-BREAK SPACE}%") if type(value) is str else value
+    """Text without what a reader cannot see; a number stays on one line with its sign of per cent."""
+    return one_line(value).replace(" %", "\N{NO-BREAK SPACE}%") if type(value) is str else value
 
 
 def _clock(moment: datetime) -> str:

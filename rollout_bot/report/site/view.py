@@ -13,7 +13,7 @@ from rollout_bot.core.gates.situation import Situation
 from rollout_bot.core.links import Links
 from rollout_bot.core.model.history import Transition
 from rollout_bot.core.model.policy import Stage
-from rollout_bot.core.model.repository import PullState
+from rollout_bot.core.model.repository import PullState, is_name
 from rollout_bot.core.record import RolloutRecord
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.core.wording import duration, moment, one_line
@@ -84,9 +84,13 @@ class RolloutView:
 
 @dataclass(frozen=True, slots=True)
 class OverviewRow:
-    """One line of the overview; `percentage` is −1 where the state is unknown, `rate` a fraction."""
+    """One line of the overview; `percentage` is −1 where the state is unknown, `rate` a fraction.
+
+    `page` says whether it leads to a page: a folder that cannot name a rollout has none.
+    """
 
     name: str
+    page: bool
     stage: str
     percentage: int
     tone: str
@@ -139,6 +143,7 @@ def overview_row(each: RolloutView) -> OverviewRow:
     situation = each.situation
     return OverviewRow(
         name=each.name,
+        page=is_name(each.name),
         stage=situation.stage.name if situation else "unknown",
         percentage=situation.stage.percentage if situation else -1,
         tone=each.tone,
