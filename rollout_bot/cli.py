@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from rollout_bot.commands.common import Help
+from rollout_bot.commands.common import Help, Parser, complain
 from rollout_bot.commands.exits import BUG, FAILED, INTERRUPTED, INVALID, USAGE, Refused, UsageError
+from rollout_bot.core.wording import one_line
 
 _COMMANDS = {
     "init": "init",
@@ -51,7 +52,7 @@ exit codes:
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
     """All commands and their options, or the one that is called: a deployment pipeline does not wait for the others."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="rollout-bot",
         description="Carries a risky change from 10 % to 100 % of traffic by pull requests.",
         epilog=_EPILOG,
@@ -113,21 +114,32 @@ def _flush() -> None:
 
 
 def _report(error: Exception) -> int:
-    from rollout_bot.core.wording import one_line
-
     code = _exit_code(error)
+    if code == BUG:
+        _tell_bug(error)
+        return code
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    if code == BUG:
-        text = f"{type(error).__name__}: {error} (a bug in rollout-bot; ROLLOUT_BOT_DEBUG=1 shows where)"
     for line in text.splitlines() or [type(error).__name__]:
-        print(f"rollout-bot: {one_line(line)}", file=sys.stderr)
-    if code == BUG and os.environ.get("ROLLOUT_BOT_DEBUG"):
+        complain(line)
+    return code
+
+
+def _tell_bug(error: Exception) -> None:
+    """Nobody knows what is in the words of a bug: what the environment holds is taken out."""
+    from rollout_bot.network.redaction import redacted
+
+    text = f"{type(error).__name__}: {error} (a bug in rollout-bot; ROLLOUT_BOT_DEBUG=1 shows where)"
+    for line in redacted(text, os.environ).splitlines():
+        complain(line)
+    if os.environ.get("ROLLOUT_BOT_DEBUG"):
         import traceback
 
-        traceback.print_exception(error)
-    return code
+        where = "".join(traceback.format_exception(error))
+        for line in redacted(where, os.environ).splitlines():
+            # Something stands before it, since what is indented could still be a command to a runner.
+            print(f"| {' ' * (len(line) - len(line.lstrip()))}{one_line(line)}", file=sys.stderr)
 
 
 def _exit_code(error: Exception) -> int:

@@ -62,7 +62,17 @@ class Access:
         found.append(base64.b64encode(f"{name}:{password}".encode()).decode() if name else "")
         # Words too short to be credentials, such as a tenant called "1", would only garble the message.
         found += [word for value in (name, *self.headers.values()) for word in value.split() if len(word) >= 6]
+        found += [part for part in parts.path.split("/") if len(part) >= 16]
         return sorted({*filter(None, found), *(quote(each, safe="") for each in found if each)}, key=len, reverse=True)
+
+    def hide(self, text: str) -> str:
+        """A text without the secrets: a server could say anything, even what was sent to it."""
+        for secret in self.secrets():
+            text = text.replace(secret, "***")
+            # What was cut for its length may end within one.
+            for length in range(len(secret) - 1, 2, -1):
+                text = text.replace(f"{secret[:length]}…", "***…")
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +127,11 @@ class Client:
         try:
             return self._attempts(method, path, parameters)
         except ExchangeFailed as error:
-            reason = str(error)
-            for secret in self._access.secrets():
-                reason = reason.replace(secret, "***")
-            raise type(error)(reason) from None
+            raise type(error)(self.hide(str(error))) from None
+
+    def hide(self, text: str) -> str:
+        """A text about an answer, without the secrets with which it was asked for."""
+        return self._access.hide(text)
 
     def _attempts(self, method: str, path: str, parameters: Mapping[str, str]) -> object:
         attempt = 0

@@ -31,7 +31,9 @@ def probe(client: Client, queries: Mapping[str, str], now: datetime, interval: t
             else:
                 yield _selector(client, name, query, now, interval)
         except ExchangeFailed as error:
-            yield Finding(Level.UNKNOWN, name, f"cannot be asked: {error}", "see that the server can be reached")
+            yield Finding(
+                Level.UNKNOWN, name, f"cannot be asked: {client.hide(str(error))}", "see that the server can be reached"
+            )
 
 
 def _selector(client: Client, name: str, query: str, now: datetime, interval: timedelta) -> Finding:

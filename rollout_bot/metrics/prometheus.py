@@ -118,24 +118,23 @@ class Prometheus(Source):
             return dict.fromkeys(queries, Readings(()))
         with Client(self._access) as client:
             questions = Questions(client, grid)
-            return {name: _values(questions, query) for name, query in queries.items()}
+            return {name: self._values(questions, query) for name, query in queries.items()}
 
     def _cohort(self, questions: Questions, queries: Mapping[str, str]) -> Measurement | Unmeasured:
         try:
             return questions.cohort(queries, absent_is_zero=self._absent_is_zero)
         except ExchangeFailed as error:
-            return Unmeasured(str(error))
+            return Unmeasured(self._access.hide(str(error)))
+
+    def _values(self, questions: Questions, query: str) -> Readings | Unmeasured:
+        try:
+            return questions.values(query)
+        except ExchangeFailed as error:
+            return Unmeasured(self._access.hide(str(error)))
 
 
 def _queries(settings: Any) -> dict[str, str]:
     return {key: str(settings[key]) for name in _COUNTS for key in (name, f"{name}_query") if key in settings}
-
-
-def _values(questions: Questions, query: str) -> Readings | Unmeasured:
-    try:
-        return questions.values(query)
-    except ExchangeFailed as error:
-        return Unmeasured(str(error))
 
 
 def _query_faults(settings: Mapping[str, object]) -> Iterator[Fault]:

@@ -107,18 +107,29 @@ class Web(Source):
             table = Table(tuple(rows), COLUMNS if self._baseline else ())
             return measurement(table, window, window.end - self.delay)
         except (ExchangeFailed, Malformed) as error:
-            return Unmeasured(str(error))
+            return Unmeasured(self._access.hide(str(error)))
 
     def readings(self, queries: Mapping[str, str], window: Window) -> Mapping[str, Readings | Unmeasured]:
         """Each query is a JMESPath from a row to a number, or to nothing where there is no value."""
         try:
             rows = [(self._end(row, place, window), row, place) for row, place in self._rows(window)]
         except (ExchangeFailed, Malformed) as error:
-            return dict.fromkeys(queries, Unmeasured(str(error)))
+            return dict.fromkeys(queries, Unmeasured(self._access.hide(str(error))))
         rows.sort(key=lambda row: row[0])
         latest = window.end - self.delay
         inside = [row for row in rows if row[0] - window.interval >= window.start and row[0] <= latest]
-        return {name: _values(query, inside) for name, query in queries.items()}
+        return {name: self._values(query, inside) for name, query in queries.items()}
+
+    def _values(self, query: str, rows: list[tuple[datetime, object, str]]) -> Readings | Unmeasured:
+        points = []
+        try:
+            for time, row, place in rows:
+                value = _search(query, "the query", row, place)
+                if value is not None:
+                    points.append(Reading(time, _number(value, f"{place}: {query}")))
+        except Malformed as error:
+            return Unmeasured(self._access.hide(str(error)))
+        return Readings(tuple(points))
 
     def _asked(self, window: Window) -> dict[str, str]:
         values = {
@@ -184,18 +195,6 @@ def _search(expression: str, name: str, value: object, place: str) -> Any:
     # Functions of the library raise Python's own errors for values that they do not expect.
     except (JMESPathError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError):
         raise Malformed(f"{name} cannot be evaluated in {place}") from None
-
-
-def _values(query: str, rows: list[tuple[datetime, object, str]]) -> Readings | Unmeasured:
-    points = []
-    try:
-        for time, row, place in rows:
-            value = _search(query, "the query", row, place)
-            if value is not None:
-                points.append(Reading(time, _number(value, f"{place}: {query}")))
-    except Malformed as error:
-        return Unmeasured(str(error))
-    return Readings(tuple(points))
 
 
 def _count(value: object, place: str) -> float:

@@ -58,7 +58,7 @@ def send(method: Literal["POST", "PUT"], address: str, body: bytes, headers: Map
     except (requests.exceptions.RequestException, OSError, ValueError) as error:
         raise Undelivered(_reason(error)) from None
     if not 200 <= answer.status_code < 300:
-        raise Undelivered(_refusal(answer.status_code, said.strip()))
+        raise Undelivered(_refusal(answer.status_code, said.strip(), address))
 
 
 def bounded(tasks: Iterable[Callable[[], T]], *, at_once: int, seconds: float = float("inf")) -> list[T | None]:
@@ -136,11 +136,11 @@ def _reason(error: Exception) -> str:
     return f"the request could not be made ({type(error).__name__})"
 
 
-def _refusal(status: int, said: bytes) -> str:
+def _refusal(status: int, said: bytes, address: str) -> str:
     if 300 <= status < 400:
         return f"the server answers {status}, a redirect; none is followed: set the final address"
     if status in (401, 403):
         return f"the server answers {status}: the credentials are missing or not accepted"
-    # One word, such as Slack's "invalid_payload", explains itself; a sentence could repeat anything.
-    word = f" ({said.decode()})" if len(said) < 60 and _WORD.fullmatch(said) else ""
+    # One word, such as Slack's "invalid_payload", explains itself; anything else could repeat the address.
+    word = f" ({said.decode()})" if len(said) < 60 and _WORD.fullmatch(said) and said.decode() not in address else ""
     return f"the server answers {status}{word}"

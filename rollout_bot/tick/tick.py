@@ -30,6 +30,7 @@ from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import Conflict, Forge, ForgeError
+from rollout_bot.network.redaction import redacted
 from rollout_bot.report.pull_request import commit_message, pull_text
 from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator, committed_states
 from rollout_bot.tick.proposed import head_of, proposed
@@ -167,8 +168,11 @@ class Tick:
         except CannotEvaluate as error:
             return RolloutRecord(name, problems=error.problems)
         except Exception as error:  # noqa: BLE001 - one rollout's trouble, even a bug of ours, never stops another's
-            return RolloutRecord(name, problems=(_bug(error),), bug=True)
+            return RolloutRecord(name, problems=(self._bug(error),), bug=True)
         return RolloutRecord(name, found.situation, found.decision, problems=found.problems, notes=found.notes)
+
+    def _bug(self, error: Exception) -> str:
+        return f"bug in the bot: {type(error).__name__}: {redacted(str(error), self.evaluator.environment)}"
 
     def _act(
         self, look: _Round, done: dict[str, RolloutRecord], pending: frozenset[str] | None, limit: int | None
@@ -181,7 +185,7 @@ class Tick:
             try:
                 record, conflict = self._carry_out(look, look.records[name], limit)
             except Exception as error:  # noqa: BLE001 - as above
-                record, conflict = replace(look.records[name], problems=(_bug(error),), bug=True), False
+                record, conflict = replace(look.records[name], problems=(self._bug(error),), bug=True), False
             done[name] = record
             if conflict:
                 conflicts.add(name)
@@ -217,10 +221,6 @@ class Tick:
         if self.dry_run:
             return [Step(action) for action in actions]
         return [_apply_one(self.forge, action, {})[0] for action in actions]
-
-
-def _bug(error: Exception) -> str:
-    return f"bug in the bot: {type(error).__name__}: {error}"
 
 
 def _side_by_side(evaluate: Callable[[str], RolloutRecord], names: Sequence[str]) -> Iterator[RolloutRecord]:

@@ -142,6 +142,12 @@ def test_a_token_that_comes_back_is_not_told(wire: responses.RequestsMock, trans
     assert "holds the token itself" in str(found)
 
 
+@pytest.mark.parametrize("before", [286, 288, 290])
+def test_half_a_token_is_not_told(wire: responses.RequestsMock, transport: Transport, before: int) -> None:
+    found = failure(wire, transport, status=422, json={"message": "x" * before + TOKEN})
+    assert TOKEN[:9] not in str(found)
+
+
 @pytest.mark.parametrize(
     ("headers", "waited"),
     [

@@ -179,6 +179,17 @@ def test_credentials_in_the_address_are_used_but_not_told(tmp_path: Path, monkey
     assert str(caught.value) == "the server answers 400: no *** *** *** *** for you"
 
 
+@given(st.integers(0, 40))
+def test_a_secret_that_was_cut_is_not_told(before: int) -> None:
+    told = Access("http://h", bearer="sesame-open-now").hide(readable(f"{'x' * before}sesame-open-now and more", 30))
+    assert "sesa" not in told
+    assert told.startswith("x" * min(before, 29))
+
+
+def test_a_long_part_of_a_path_is_a_secret() -> None:
+    assert Access("http://h/prometheus/0123456789abcdef").hide("/prometheus/0123456789abcdef") == "/prometheus/***"
+
+
 @pytest.mark.parametrize("address", ["", "ftp://x", "file:///etc/passwd", "http://", "http://[", "http://x:y", "//x"])
 def test_other_addresses_are_refused_without_repeating_them(address: str) -> None:
     assert address_fault(address)

@@ -200,7 +200,7 @@ class Transport:
             return self._exchange(verb, url, purpose, content, parameters)
         except ForgeError as error:
             # A server could say anything in its answer, even what was sent to it.
-            if self._token in str(error):
+            if _holds(str(error), self._token):
                 raise Rejected(f"cannot {purpose.what}: GitHub's answer holds the token itself") from None
             raise
 
@@ -275,6 +275,11 @@ class Transport:
             input=None if content is None else dict(content),
             cnx=connection,
         )
+
+
+def _holds(text: str, token: str) -> bool:
+    """Whether a text has the token, or so much of it as was left where the text was cut."""
+    return any(f"{token[:length]}…" in text for length in range(8, len(token))) or token in text
 
 
 def _check(token: str, api_url: str, graphql_url: str) -> SplitResult:
