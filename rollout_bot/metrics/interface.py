@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rollout_bot.core.finding import Finding
 from rollout_bot.core.model.policy import Fault
 from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
+
+if TYPE_CHECKING:
+    import requests
 
 ENTRY_POINTS = "rollout_bot.metrics"
 """The entry-point group: a name for `metrics.source` in a policy → a subclass of `Source`."""
@@ -19,9 +22,18 @@ ENTRY_POINTS = "rollout_bot.metrics"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a source may need beside its settings: the folder that relative paths start from."""
+    """What a source may need beside its settings: the folder that relative paths start from, and the network."""
 
     root: Path
+
+    def session(self) -> requests.Session:
+        """For HTTP: its requests raise OffLimits (`rollout_bot.network.exchange`) where an address is off limits.
+
+        Follow no redirects with it, and set a timeout.
+        """
+        from rollout_bot.network.reach import session
+
+        return session()
 
 
 COUNTS_ONLY = "this metrics source measures counts only"

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -40,7 +40,10 @@ _CLOSED: tuple[Network, ...] = tuple(
         "192.0.0.192/32",  # metadata, Oracle Cloud's older images
     )
 )
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+# Prefixes whose last 32 bits are an IPv4 address: NAT64, and what translators and old systems write it as.
+_ENDING_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
+_NAT64_WITHIN = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""In longer prefixes of it the IPv4 address stands further to the left, around bits that are zero (RFC 6052)."""
 
 
 def session() -> requests.Session:
@@ -69,6 +72,8 @@ def closed(text: str, environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def _address(text: str) -> Address | None:
+    # As a proxy or a resolver may read it.
+    text = unquote(text).rstrip(".")
     try:
         return ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
@@ -83,9 +88,19 @@ def _address(text: str) -> Address | None:
 def _inner(address: Address) -> tuple[Address, ...]:
     if isinstance(address, ipaddress.IPv4Address):
         return ()
-    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    translated = last if _in(address, _NAT64) or int(address) >> 32 == 0 else None
-    return tuple(each for each in (address.ipv4_mapped, address.sixtofour, translated) if each is not None)
+    bits = int(address)
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if _in(address, _ENDING_IN_IPV4):
+        found.append(ipaddress.IPv4Address(bits & 0xFFFFFFFF))
+    if address in _NAT64_WITHIN:
+        found += [ipaddress.IPv4Address(_around_zeros(bits, first)) for first in (48, 56, 64)]
+    return tuple(each for each in found if each is not None)
+
+
+def _around_zeros(bits: int, first: int) -> int:
+    """The 32 bits of an address from number `first` on, leaving out the eight from number 64 on."""
+    without = bits >> 64 << 56 | bits & (1 << 56) - 1
+    return without >> (120 - 32 - first) & 0xFFFFFFFF
 
 
 def _in(address: Address, networks: tuple[Network, ...]) -> bool:

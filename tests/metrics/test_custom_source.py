@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from rollout_bot.core.samples import Counts, Measurement, Sample, Unmeasured, Window
 from rollout_bot.metrics import registry
 from rollout_bot.metrics.interface import Source, Surroundings
+from rollout_bot.network.exchange import OffLimits
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -55,6 +56,14 @@ def test_the_example_measures(source: type[Source], tmp_path: Path) -> None:
 def test_the_example_reports_what_it_cannot_read(source: type[Source], tmp_path: Path) -> None:
     result = source({"path": "none.db"}, Surroundings(tmp_path)).samples(Window(START, START + STEP, STEP))
     assert isinstance(result, Unmeasured)
+
+
+def test_a_source_is_offered_a_session_that_reaches_nothing_off_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ROLLOUT_BOT_ALLOW_ADDRESSES", raising=False)
+    with Surroundings(tmp_path).session() as session, pytest.raises(OffLimits):
+        session.get("http://169.254.169.254/latest/meta-data", allow_redirects=False, timeout=1)
 
 
 def test_every_source_has_a_valid_schema() -> None:

@@ -5,18 +5,37 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.repositories import START
 from support.web_server import serving
 
+from rollout_bot.core.model.routes import Event, Urgency
+from rollout_bot.core.notices import Notice
+from rollout_bot.core.observation import Observation
+from rollout_bot.core.record import RolloutRecord
+from rollout_bot.core.samples import Unmeasured, Window
 from rollout_bot.metrics.failures import ExchangeFailed
 from rollout_bot.metrics.http import Access, Client, Clock
+from rollout_bot.metrics.interface import Surroundings
+from rollout_bot.metrics.prometheus import Prometheus
+from rollout_bot.metrics.web import Web
 from rollout_bot.network import reach
 from rollout_bot.network.delivery import Undelivered, send
 from rollout_bot.network.exchange import OffLimits
+from rollout_bot.notify.interface import Message
+from rollout_bot.notify.slack import Slack
+from rollout_bot.notify.teams import Teams
+from rollout_bot.notify.webhook import Webhook
+from rollout_bot.publish.interface import Unpublished
+from rollout_bot.publish.pushgateway import Pushgateway
+
+NOW, HOUR = START, timedelta(hours=1)
 
 REFUSED = "off limits; where that is meant, allow it with ROLLOUT_BOT_ALLOW_ADDRESSES"
 WRITTEN = [
@@ -38,6 +57,17 @@ WRITTEN = [
     "100.100.100.200",
     "168.63.129.16",
     "192.0.0.192",
+    "169.254.169.254.",
+    "169%2e254%2e169%2e254",
+    "[::ffff:0:169.254.169.254]",
+    "[64:ff9b:1:a9fe:a9:fe00::]",
+    "[64:ff9b:1:a9:fe:a9fe::]",
+    "[64:ff9b:1:0:a9:fea9:fe00::]",
+    "[2001::1:0:0:5601:5601]",
+    "[fe80::1%25eth0]",
+    "good.example@169.254.169.254",
+    "good.example:80@169.254.169.254:8080",
+    "good.example\\@169.254.169.254",
 ]
 
 
@@ -52,11 +82,62 @@ def asked(address: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("host", ["①⑥⑨.②⑤④.①⑥⑨.②⑤④", "169。254。169。254"])
+def test_other_digits_and_stops_are_no_address_at_all(host: str) -> None:
+    assert "the request could not be made" in asked(f"http://{host}/")
+
+
 @pytest.mark.parametrize("host", WRITTEN)
 def test_an_address_is_off_limits_however_it_is_written(host: str) -> None:
     assert asked(f"http://{host}/latest/meta-data").endswith(REFUSED)
     with pytest.raises(Undelivered, match=REFUSED):
         send("POST", f"https://{host}/hook", b"{}", {})
+
+
+SOURCES = {
+    "prometheus": lambda address: Prometheus({"address": address, "total": "a", "failed": "b"}, HERE),
+    "web": lambda address: Web({"url": address, "rows": "@", "time": "a", "total": "b", "failed": "c"}, HERE),
+}
+SENDERS = {
+    "slack": lambda address: Slack(address).notify(MESSAGE),
+    "teams": lambda address: Teams(address).notify(MESSAGE),
+    "webhook": lambda address: Webhook(address, "a secret of many letters").notify(MESSAGE),
+    "pushgateway": lambda address: Pushgateway(address).publish([Observation(RolloutRecord("a"), (), NOW)]),
+}
+MESSAGE = Message(Notice("a", Event.ADVANCED, Urgency.INFO, "b", ()), "msg_1", NOW)
+HERE = Surroundings(Path())
+SCHEMES = ["file:///etc/passwd", "ftp://h/x", "gopher://h/x", "data:,x", "http+unix://%2Frun%2Fdocker.sock/x", "//h/x"]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_source_asks_what_is_off_limits(name: str) -> None:
+    for address in ("http://169.254.169.254/x", "https://[fd00:ec2::254]"):
+        found = SOURCES[name](address).samples(Window(NOW - HOUR, NOW, HOUR / 4))
+        assert isinstance(found, Unmeasured)
+        assert found.reason.endswith(REFUSED)
+    for address in SCHEMES:
+        found = SOURCES[name](address).samples(Window(NOW - HOUR, NOW, HOUR / 4))
+        assert isinstance(found, Unmeasured)
+        assert "http:// or https://" in found.reason
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_nothing_is_sent_to_what_is_off_limits(name: str) -> None:
+    for address in ("http://169.254.169.254/x", "https://[fd00:ec2::254]"):
+        with pytest.raises((Undelivered, Unpublished), match=REFUSED):
+            SENDERS[name](address)
+    for address in SCHEMES:
+        with pytest.raises((Undelivered, Unpublished)) as caught:
+            SENDERS[name](address)
+        assert "passwd" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/../..//169.254.169.254", "#@169.254.169.254", "?@169.254.169.254"])
+def test_what_only_looks_like_a_host_is_none(server: tuple[str, list[str]], path: str) -> None:
+    """The library that connects and the one that judges read an address alike."""
+    address = server[0].replace("metadata.example", "127.0.0.1")
+    Client(Access(f"{address}{path}")).ask("GET", "", {})
+    assert len(server[1]) == 1
 
 
 @pytest.mark.parametrize(
