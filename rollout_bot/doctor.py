@@ -44,8 +44,11 @@ def _rollout(forge: Forge, snapshot: Snapshot, evaluator: Evaluator, rollout: st
     for note in found.notes:
         yield Finding(Level.WEAK, rollout, note, "mend or remove the file by pull request")
     yield from _reviewers(forge, rollout, found.situation.policy.reviewers)
-    if found.problems:
-        for problem in found.problems:
+    for doubt in found.situation.doubts:
+        yield Finding(Level.WRONG, rollout, doubt, "until then nothing advances")
+    wrong = [each for each in found.problems if each not in found.situation.doubts]
+    if wrong:
+        for problem in wrong:
             yield Finding(Level.WRONG, rollout, problem, "until then nothing is measured, and nothing advances")
     else:
         yield _metrics(rollout, found.situation)

@@ -20,6 +20,7 @@ examples:
   rollout-bot init checkout --owner @alice --github --app 123456
 
 Writes rollout-state/NAME/policy.yaml and state.yaml, and adds lines to CODEOWNERS. What is there already is kept.
+Where the policy's first stage requires an approval a rollout starts at off, or with --at STAGE and the approval's file.
 """
 
 _CODEOWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
@@ -37,7 +38,8 @@ def add(commands: Subparsers) -> None:
         metavar="@NAME",
         help="who approves: a user, team or e-mail address; may be repeated (default: git's user.name)",
     )
-    parser.add_argument("--at", metavar="STAGE", help="where to start: the first stage (default) or off")
+    where = "where to start: the first stage, or off (default: the first that needs no approval)"
+    parser.add_argument("--at", metavar="STAGE", help=where)
     add_github(parser)
     add_now(parser)
     add_dry_run(parser)
@@ -89,8 +91,10 @@ def _default_owner(options: argparse.Namespace) -> str:
 
 def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[str, bytes]:
     """The files that are not there yet; the state starts at a stage of the policy that is, or will be, there."""
-    from rollout_bot.core.model.repository import policy_path, state_path
-    from rollout_bot.core.model.state import start
+    from rollout_bot.core.model.policy import OFF
+    from rollout_bot.core.model.repository import approval_path, policy_path, state_path
+    from rollout_bot.core.model.state import Approval, start
+    from rollout_bot.files.approval import write_approval
     from rollout_bot.files.policy import read_policy
     from rollout_bot.files.scaffold import policy_template
     from rollout_bot.files.state import write_state
@@ -103,12 +107,16 @@ def _new_files(root: Path, options: argparse.Namespace, now: datetime) -> dict[s
     if not policy_file.exists():
         files[policy_path(name)] = text
     stages = {stage.name: stage for stage in policy.ladder[:2]}
-    stage = stages.get(options.at or policy.stages[0].name)
+    first = policy.stages[0]
+    stage = stages.get(options.at or (OFF if first.requires_approval else first).name)
     if stage is None:
         raise UsageError(f"--at {options.at!r}: a rollout starts at {' or '.join(stages)}")
     if not (root / state_path(name)).exists():
         state = start(name, stage, by="rollout-bot init", reason=f"starts at {stage.percentage} %", now=now)
         files[state_path(name)] = write_state(state).encode()
+        marker = approval_path(name, stage.name)
+        if stage.requires_approval and not (root / marker).exists():
+            files[marker] = write_approval(Approval(name, stage.name, state.attempt)).encode()
     return files
 
 

@@ -69,7 +69,9 @@ class Observation:
     def cannot_measure(self) -> bool:
         """Whether nobody knows how the rollout does: no usable data, or files that cannot be evaluated."""
         situation = self.record.situation
-        return situation is None or bool(self.record.problems) or situation.verdict.outcome is Outcome.UNAVAILABLE
+        if situation is None or situation.verdict.outcome is Outcome.UNAVAILABLE:
+            return True
+        return any(problem not in situation.doubts for problem in self.record.problems)
 
     @property
     def gate_blocked(self) -> bool:

@@ -49,7 +49,10 @@ def needs_attention(record: RolloutRecord) -> bool:
 
 def _of(record: RolloutRecord) -> Iterator[Annotation]:
     name = record.rollout
-    yield from _files(name, "error", "bug in rollout-bot" if record.bug else "cannot be evaluated", record.problems)
+    doubts = record.situation.doubts if record.situation is not None else ()
+    wrong = [each for each in record.problems if each not in doubts]
+    yield from _files(name, "error", "bug in rollout-bot" if record.bug else "cannot be evaluated", wrong)
+    yield from _files(name, "error", "nothing may be built on its stage", doubts)
     yield from (_failed(name, step) for step in record.steps if step.error is not None)
     if record.situation is not None and record.decision is not None:
         yield from _judged(record, record.situation, record.decision)
@@ -72,7 +75,7 @@ def _judged(record: RolloutRecord, situation: Situation, decision: Decision) -> 
     yield from _watched(record, situation)
     if decision.refused:
         yield _remark("error", f"{name}: refused", "; ".join(decision.reasons))
-    elif decision.attention and not situation.alarms:
+    elif decision.attention and not situation.alarms and not situation.doubts:
         yield _remark("warning", f"{here} needs somebody", "; ".join(decision.reasons))
 
 

@@ -9,7 +9,7 @@ def outputs(record: TickRecord) -> dict[str, str]:
     """Texts by name; all but `changed` are empty unless the tick was about exactly one rollout.
 
     A shard never is, not even if it happens to hold no other.
-    `percentage` and `stage` are those that are committed when the tick is over.
+    `percentage` and `stage` are those that are committed when the tick is over, if `rollout-bot percentage` would tell.
     """
     one = record.rollouts[0] if len(record.rollouts) == 1 and record.shard.whole else None
     state = _after(one) if one else None
@@ -27,5 +27,8 @@ def _after(record: RolloutRecord) -> tuple[str, int] | None:
     if record.situation is None:
         return None
     proposal = record.decision.proposal if record.decision else None
-    state = proposal.state if record.merged and proposal else record.situation.state
+    before = record.situation.state
+    state = proposal.state if record.merged and proposal else before
+    if record.situation.doubts and state.attempt == before.attempt:
+        return None
     return state.stage, state.percentage

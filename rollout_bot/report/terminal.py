@@ -132,7 +132,10 @@ def _lines(record: RolloutRecord, tick: TickRecord) -> Iterator[Line]:
 
 
 def _remarks(record: RolloutRecord) -> Iterator[Line]:
-    said = record.situation.verdict.reasons if record.situation else ()
+    said = {
+        *(record.situation.verdict.reasons if record.situation else ()),
+        *(record.decision.reasons if record.decision else ()),
+    }
     for problem in record.problems:
         if problem not in said:
             yield "problem", problem, "yellow"
@@ -300,6 +303,9 @@ def _waiting(situation: Situation, pull: PullRequest) -> str:
 
 
 def _holding(situation: Situation, decision: Decision) -> str:
+    if situation.doubts:
+        back = f"rollout-bot rollback {situation.policy.rollout} --reason …"
+        return f"waits for somebody: the approval that it was entered without, or {back}"
     human = {GateName.HOLD: "resume", GateName.ATTEMPTS: "resume", GateName.REFUSAL: "advance"}
     for gate in decision.waits:
         if gate.name in human:

@@ -13,6 +13,7 @@ from rollout_bot.core.decision.decision import Decision, Request, decide
 from rollout_bot.core.decision.plan import own_pulls, refusal
 from rollout_bot.core.gates.convergence import Converging, combined
 from rollout_bot.core.gates.situation import Refusal, Situation
+from rollout_bot.core.model.approved import doubts
 from rollout_bot.core.model.dependencies import Prerequisite, prerequisite
 from rollout_bot.core.model.history import Entry, MetricsEntry, Standing, Transition, Unlawful, stand, transitions
 from rollout_bot.core.model.policy import OFF, Fault, Policy
@@ -58,6 +59,7 @@ class Files:
     """The readable files of one rollout on the base branch.
 
     `problems` are of the policy's metrics section: without it nothing can be measured, but a human can still go down.
+    `doubts` say why nothing may be built on the stage in force: everything else is as it should be.
     """
 
     policy: Policy
@@ -65,11 +67,14 @@ class Files:
     approvals: Mapping[str, Approval]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is decided for a rollout, and on what. With `problems` its set-up is wrong, and nothing was measured."""
+    """What is decided for a rollout, and on what. With `problems` its set-up is wrong and nothing was measured, or its
+    stage was reached without an approval and nothing goes up.
+    """
 
     situation: Situation
     decision: Decision
@@ -132,7 +137,17 @@ def read_files(snapshot: Snapshot, rollout: str) -> Files:
         way_out = f"nothing is touched until a pull request makes {policy_path(rollout)} fit the state again"
         raise CannotEvaluate(*(f"{state_path(rollout)}: {each}" for each in wrong), way_out)
     approvals, notes = _approvals(snapshot.files, policy)
-    return Files(policy, standing, approvals, problems, notes)
+    found = doubts(standing, policy, approvals, lambda moment: _policy_at(snapshot, moment, policy))
+    return Files(policy, standing, approvals, problems, notes, tuple(found))
+
+
+def _policy_at(snapshot: Snapshot, moment: datetime, present: Policy) -> Policy:
+    """The policy in force at a moment; the present one where nobody knows."""
+    revisions = snapshot.history.get(policy_path(present.rollout), ())
+    then = next((each for each in revisions if each.merged_at <= moment), None)
+    if then is None or then is revisions[0]:
+        return present
+    return _policy_of(then, present.rollout) or present
 
 
 def _policy(snapshot: Snapshot, rollout: str) -> tuple[Policy, tuple[str, ...]]:
@@ -262,11 +277,12 @@ class Evaluator:
             watched=watched(asked, files.policy, files.standing, self.now),
             converging=found,
             prerequisites=tuple(_prerequisites(snapshot, files.policy)),
+            doubts=files.doubts,
         )
         decision = decide(situation, request)
         if self.draws or decision.proposal is not None or _has_pull(snapshot, rollout):
             situation = replace(situation, trace=draw())
-        return Evaluation(situation, decision, problems, files.notes)
+        return Evaluation(situation, decision, (*problems, *files.doubts), files.notes)
 
     def source(self, policy: Policy) -> tuple[Source | None, tuple[str, ...]]:
         """What measures a rollout, or why nothing can."""
@@ -328,6 +344,9 @@ def _prerequisites(snapshot: Snapshot, policy: Policy) -> Iterator[Prerequisite]
             other = read_files(snapshot, needed.rollout)
         except CannotEvaluate as error:
             yield Prerequisite(False, f"waits for {needed}, which cannot be evaluated: {error.problems[0]}")
+            continue
+        if other.doubts:
+            yield Prerequisite(False, f"waits for {needed}, on which nothing may be built: {other.doubts[0]}")
         else:
             yield prerequisite(needed, other.policy, other.standing.state)
 

@@ -32,14 +32,13 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
     problems: list[str] = []
     policy = _read(_after(snapshot, pull, policy_path(rollout)), policy_path(rollout), check_policy, problems)
     state = _read(_after(snapshot, pull, state_path(rollout)), state_path(rollout), read_state, problems)
-    approval = None
     folder = approval_path(rollout, "").removesuffix(".yaml")
     markers = {}
     for path in pull.changes:
         if path.startswith(folder):
             marker = _read(pull.changes[path], path, read_approval, problems)
             if marker is not None:
-                markers[path.removeprefix(folder).removesuffix(".yaml")] = marker
+                markers[_stage(path, folder)] = marker
     if _after(snapshot, pull, policy_path(rollout)) is None and _after(snapshot, pull, state_path(rollout)) is None:
         problems.extend(
             f"{path} is left without its rollout; remove it too, or it approves the next one of that name"
@@ -48,20 +47,27 @@ def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
         )
     if policy_path(rollout) in pull.changes:
         problems.extend(_between(snapshot, pull, rollout))
-    if state is not None:
-        path = approval_path(rollout, state.stage)
-        # One on the base branch that cannot be read approves nothing; it is not this pull request's fault.
-        approval = _read(_after(snapshot, pull, path), path, read_approval, [])
     return Proposed(
         rollout,
         policy,
         state,
-        approval,
+        _approvals(snapshot, pull, folder),
         policy_changes=policy_path(rollout) in pull.changes,
         state_changes=state_path(rollout) in pull.changes,
         problems=tuple(problems),
         markers=markers,
     )
+
+
+def _approvals(snapshot: Snapshot, pull: PullRequest, folder: str) -> dict[str, Approval]:
+    """The markers after the merge. One that cannot be read approves nothing; on the base it is nobody's fault here."""
+    paths = sorted({path for path in (*snapshot.files, *pull.changes) if path.startswith(folder)})
+    found = {path: _read(_after(snapshot, pull, path), path, read_approval, []) for path in paths}
+    return {_stage(path, folder): marker for path, marker in found.items() if marker is not None}
+
+
+def _stage(path: str, folder: str) -> str:
+    return path.removeprefix(folder).removesuffix(".yaml")
 
 
 def _between(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Iterator[str]:

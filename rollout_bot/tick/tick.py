@@ -133,7 +133,7 @@ class Tick:
             raise CannotEvaluate(f"there is no open pull request #{number} to {look.snapshot.base_branch}")
         status = look.gates[number]
         if not self.dry_run:
-            for action in plan_gates([(pull, status)]):
+            for action in plan_gates([(pull, status)], look.snapshot.actor):
                 self.forge.apply(action)
         problems = (each for name in sorted(_touched(pull)) for each in proposed(look.snapshot, pull, name).problems)
         return pull, status, tuple(problems)
@@ -217,7 +217,7 @@ class Tick:
             for pull in look.own(name)
         }
         others = [pull for pull in look.snapshot.open_pulls() if pull.number in look.gates.keys() - planned]
-        actions = plan_gates((pull, look.gates[pull.number]) for pull in others)
+        actions = plan_gates(((pull, look.gates[pull.number]) for pull in others), look.snapshot.actor)
         if self.dry_run:
             return [Step(action) for action in actions]
         return [_apply_one(self.forge, action, {})[0] for action in actions]

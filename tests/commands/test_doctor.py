@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 from support.repositories import OWNERS, START, Repository, make
 
+from rollout_bot import read_state
 from rollout_bot.cli import main
+from rollout_bot.core.model.state import Change, ChangeKind, moved
+from rollout_bot.files.policy import read_policy
 from rollout_bot.files.scaffold import policy_template
+from rollout_bot.files.state import write_state
 
 POLICY = "rollout-state/checkout/policy.yaml"
 STATE = "rollout-state/checkout/state.yaml"
@@ -46,6 +50,19 @@ def test_a_sound_set_up_has_nothing_wrong(tmp_path: Path, capsys: pytest.Capture
     assert "4,000 requests and 0 failures counted since 2026-03-02 09:00 UTC" in [each["found"] for each in findings]
     assert main(["doctor", "--repository", str(repository.path), "--now", START.isoformat()]) == 0
     assert "0 wrong" in capsys.readouterr().out
+
+
+def test_a_stage_that_nobody_approved_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repository = recorded(tmp_path)
+    policy = read_policy((repository.path / POLICY).read_bytes(), POLICY)
+    change = Change(ChangeKind.ADVANCE, "canary", "trust me", "mallory", START)
+    leap = moved(read_state(repository.path / STATE), policy.stages[1], change, None)
+    repository.commit_on_main({STATE: write_state(leap)}, START)
+    code, findings = examined(repository, capsys)
+    assert code == 3
+    (found,) = wrong(findings)
+    assert found.startswith("rollout-state/checkout/approvals/quarter.yaml for attempt 1 is missing")
+    assert "4,000 requests and 0 failures" in " ".join(each["found"] for each in findings)
 
 
 def test_silent_metrics_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from support.repositories import Repository, make
 
+from rollout_bot import read_state
 from rollout_bot.cli import main
+from rollout_bot.core.model.state import Approval
+from rollout_bot.files.approval import read_approval
+from rollout_bot.files.scaffold import policy_template
 
 POLICY, STATE = "rollout-state/checkout/policy.yaml", "rollout-state/checkout/state.yaml"
 LINES = """\
@@ -107,6 +111,25 @@ def test_lines_that_a_later_one_undoes_are_written_again(repository: Repository)
 def test_a_rollout_may_start_at_off(repository: Repository) -> None:
     assert init(repository, "--owner", "@alice", "--at", "off") == 0
     assert 'stage: "off"\npercentage: 0\n' in (repository.path / STATE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "stage", "marked"),
+    [((), "off", False), (("--at", "off"), "off", False), (("--at", "canary"), "canary", True)],
+)
+def test_a_first_stage_that_requires_approval_is_started_with_one_or_at_off(
+    repository: Repository, options: tuple[str, ...], stage: str, marked: bool
+) -> None:
+    policy = policy_template("checkout").replace("requires_approval: false", "requires_approval: true", 1)
+    (repository.path / POLICY).parent.mkdir(parents=True)
+    (repository.path / POLICY).write_text(policy)
+    assert init(repository, "--owner", "@alice", *options) == 0
+    marker = repository.path / "rollout-state/checkout/approvals/canary.yaml"
+    assert marker.exists() is marked
+    assert read_state(repository.path / STATE).stage == stage
+    if marked:
+        assert read_approval(marker.read_bytes(), "x") == Approval("checkout", "canary", 1)
+    assert main(["validate", "--repository", str(repository.path)]) == 0
 
 
 def test_it_starts_nowhere_else(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:

@@ -387,3 +387,31 @@ def test_a_window_that_never_opens_asks_for_somebody() -> None:
     decision = decide(situation(rules=policy(window=closed)))
     assert (decision.action, decision.opens_at, decision.attention) == (DecisionAction.HOLD, None, True)
     assert "does not open within a year: all is excluded in policy.yaml" in decision.reasons[0]
+
+
+DOUBT = "nobody has approved it"
+
+
+@pytest.mark.parametrize("stage", [CANARY, MOST])
+def test_nothing_is_built_on_a_stage_that_is_in_doubt(stage: Stage) -> None:
+    found = situation(state(stage), rules=FREE, doubts=(DOUBT,))
+    decision = decide(found)
+    assert (decision.action, decision.attention, decision.proposal) == (DecisionAction.HOLD, True, None)
+    assert decision.reasons == (DOUBT,)
+    assert [gate.name for gate in decision.waits] == [GateName.ENTRY]
+
+
+def test_nobody_can_ask_to_go_up_from_there() -> None:
+    decision = decide(situation(rules=FREE, doubts=(DOUBT,)), asks(ChangeKind.ADVANCE))
+    assert (decision.refused, decision.reasons) == (True, (DOUBT,))
+
+
+def test_from_there_one_can_still_go_down() -> None:
+    regressed = decide(situation(outcome=Outcome.REGRESSED, doubts=(DOUBT,)))
+    assert (regressed.action, regressed.to) == (DecisionAction.ROLL_BACK, OFF)
+    by_hand = decide(situation(doubts=(DOUBT,)), asks(ChangeKind.ROLL_BACK))
+    assert (by_hand.action, by_hand.refused) == (DecisionAction.ROLL_BACK, False)
+
+
+def test_a_stage_without_doubts_has_no_gate_for_them() -> None:
+    assert GateName.ENTRY not in {gate.name for gate in gates(situation())}

@@ -14,6 +14,7 @@ from support.rollouts import (
     MOST,
     NOW,
     down,
+    entries,
     marker,
     on_hold,
     policy,
@@ -26,7 +27,9 @@ from support.rollouts import (
 
 from rollout_bot.core.decision.decision import decide
 from rollout_bot.core.decision.gate import MAX_DESCRIPTION, UNTOUCHED, Base, Proposed, judge, judge_proposal, worst
+from rollout_bot.core.gates.conditions import OVERRIDABLE
 from rollout_bot.core.gates.situation import Refusal, Situation
+from rollout_bot.core.model.history import Standing, stand
 from rollout_bot.core.model.policy import OFF
 from rollout_bot.core.model.repository import GateState, GateStatus
 from rollout_bot.core.model.state import Approval, Hold, State
@@ -39,7 +42,10 @@ FIRST = state()
 
 
 def after(committed: State | None, **fields: Any) -> Proposed:
-    fields = {"policy": policy(), "approval": None, "state_changes": True, **fields}
+    given = fields.pop("approval", None)
+    if given is not None and committed is not None:
+        fields["approvals"] = {committed.stage: given}
+    fields = {"policy": policy(), "state_changes": True, **fields}
     return Proposed("checkout", state=committed, **fields)
 
 
@@ -234,3 +240,77 @@ def test_the_bot_is_bound_by_the_same_rules() -> None:
     assert proposal is not None
     assert proposal.approval is None
     assert judge_proposal(beforehand, proposal).state is SUCCESS
+
+
+def entered(*states: State) -> Standing:
+    found = stand(entries(*states))
+    assert isinstance(found, Standing)
+    return found
+
+
+IN_HALF = up(FIRST, HALF)
+GIVEN = {"half": marker(IN_HALF)}
+BARED = GateStatus(
+    FAILURE, "checkout: half needs approvals/half.yaml for attempt 1, as the present stage rests on it; bring it along"
+)
+
+
+@pytest.mark.parametrize("markers", [{}, {"half": Approval("checkout", "half", 2)}, {"most": marker(IN_HALF)}])
+def test_the_marker_that_a_stage_rests_on_stays(markers: dict[str, Approval]) -> None:
+    found = situation(where=entered(FIRST, IN_HALF), approvals=GIVEN)
+    assert gate(found, IN_HALF, state_changes=False, approvals=markers) == BARED
+    assert gate(found, on_hold(IN_HALF), approvals=markers) == BARED
+    assert gate(found, up(IN_HALF, MOST), approvals=markers) == BARED
+    assert gate(found, IN_HALF, state_changes=False, approvals=GIVEN).state is SUCCESS
+    # Down is always allowed, and voids the marker anyway.
+    assert gate(found, down(IN_HALF, CANARY), approvals=markers).state is SUCCESS
+
+
+def test_the_marker_of_a_stage_passed_in_this_attempt_stays_as_well() -> None:
+    top = up(IN_HALF, MOST)
+    found = situation(where=entered(FIRST, IN_HALF, top), approvals=GIVEN)
+    assert gate(found, top, state_changes=False) == BARED
+    assert gate(found, top, state_changes=False, approvals=GIVEN).state is SUCCESS
+
+
+def test_a_policy_that_asks_for_an_approval_of_the_stage_in_force_brings_it_along() -> None:
+    lax = policy(CANARY, replace(HALF, requires_approval=False), MOST)
+    found = situation(where=entered(FIRST, IN_HALF), rules=lax)
+    assert gate(found, IN_HALF, state_changes=False, policy_changes=True) == BARED
+    assert gate(found, IN_HALF, state_changes=False, policy_changes=True, approvals=GIVEN).state is SUCCESS
+
+
+def test_what_lacks_its_marker_already_is_nobodys_fault_here() -> None:
+    found = situation(where=entered(FIRST, IN_HALF))
+    assert gate(found, IN_HALF, state_changes=False).state is SUCCESS
+    assert gate(found, IN_HALF, state_changes=False, approvals=GIVEN).state is SUCCESS
+
+
+def test_where_a_rollback_led_the_marker_of_before_stays() -> None:
+    top = up(IN_HALF, MOST)
+    back = down(top, HALF)
+    found = situation(where=entered(FIRST, IN_HALF, top, back), approvals=GIVEN)
+    assert gate(found, back, state_changes=False).description.startswith(
+        "checkout: half needs approvals/half.yaml for attempt 2"
+    )
+    for attempt, lawful in ((1, True), (2, True), (3, False)):
+        markers = {"half": Approval("checkout", "half", attempt)}
+        assert (gate(found, back, state_changes=False, approvals=markers).state is SUCCESS) is lawful
+    assert gate(found, down(back, CANARY)).state is SUCCESS
+
+
+def test_nothing_goes_up_from_a_stage_that_is_in_doubt() -> None:
+    found = situation(where=entered(FIRST, IN_HALF), doubts=("nobody has approved it",))
+    step = up(IN_HALF, MOST)
+    wide = marker(step, *(each.value for each in OVERRIDABLE), "entry")
+    assert gate(found, step, approval=wide).description == "checkout: half → most: waits for entry"
+    assert gate(found, down(IN_HALF, CANARY)).state is SUCCESS
+
+
+def test_a_first_stage_that_requires_approval_is_started_with_its_marker_or_at_off() -> None:
+    rules = policy(replace(CANARY, requires_approval=True), MOST)
+    nothing = Base(None, None, None, exists=False)
+    text = "checkout: canary needs approvals/canary.yaml for attempt 1; bring it along, or start at off"
+    assert judge(nothing, after(FIRST, policy=rules)) == GateStatus(FAILURE, text)
+    assert judge(nothing, after(FIRST, policy=rules, approval=marker(FIRST))).state is SUCCESS
+    assert judge(nothing, after(state(OFF), policy=rules)).state is SUCCESS

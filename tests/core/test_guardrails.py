@@ -197,7 +197,7 @@ def test_a_held_rollout_is_rolled_back_and_calls_nobody_for_less() -> None:
 def judged(found: Situation, *passed_over: str) -> tuple[GateState, str]:
     """The gate of a pull request from canary to half that passes over gates with an owner's approval."""
     after = up(found.state, HALF)
-    proposed = Proposed("checkout", found.policy, after, marker(after, *passed_over), state_changes=True)
+    proposed = Proposed("checkout", found.policy, after, {after.stage: marker(after, *passed_over)}, state_changes=True)
     status = judge(Base(found, found.state, found.state, exists=True), proposed)
     return status.state, status.description
 

@@ -34,7 +34,8 @@ def test_without_a_state() -> None:
 
 
 def test_a_stage_begins_when_its_commit_lands() -> None:
-    assert stood(FIRST, SECOND) == Standing(SECOND, NOW, NOW)
+    begun, advanced = entries(FIRST, SECOND)[::-1]
+    assert stood(FIRST, SECOND) == Standing(SECOND, NOW, NOW, rises=(advanced, begun))
     assert stood(FIRST, SECOND, on_hold(SECOND)).entered_at == NOW - HOUR
     assert stood(FIRST, SECOND, on_hold(SECOND), resumed(on_hold(SECOND))).entered_at == NOW - 2 * HOUR
 
@@ -59,7 +60,8 @@ def test_a_resume_restarts_the_count_of_rollbacks() -> None:
 
 def test_a_new_life_forgets_the_old_one() -> None:
     back = down(SECOND, CANARY)
-    assert stood(FIRST, SECOND, back, "gone", FIRST) == Standing(FIRST, NOW, NOW)
+    lives = (FIRST, SECOND, back, "gone", FIRST)
+    assert stood(*lives) == Standing(FIRST, NOW, NOW, rises=(entries(*lives)[0],), again=True)
 
 
 def test_unreadable_states_hold() -> None:
@@ -69,7 +71,8 @@ def test_unreadable_states_hold() -> None:
 
 
 def test_a_state_that_was_put_back_counts_as_entered_anew() -> None:
-    assert stood(FIRST, None, FIRST) == Standing(FIRST, NOW, NOW)
+    found = stood(FIRST, None, FIRST)
+    assert (found.state, found.entered_at, found.evidence_since) == (FIRST, NOW, NOW)
     assert stood(FIRST, on_hold(FIRST), None, on_hold(FIRST)).entered_at == NOW
 
 
@@ -135,3 +138,28 @@ def test_evidence_begins_with_the_stage_or_with_its_queries(revisions: list[Metr
     found = stand(entered, revisions)
     assert isinstance(found, Standing)
     assert (found.entered_at, found.evidence_since) == (NOW - 2 * HOUR, NOW - since)
+
+
+def rises(*states: State) -> list[tuple[str, int]]:
+    return [(each.state.stage, each.state.attempt) for each in stood(*states).rises if each.state is not None]
+
+
+def test_it_rises_from_its_first_stage_to_the_present_one() -> None:
+    held_, top = on_hold(SECOND), up(on_hold(SECOND), MOST)
+    assert rises(FIRST) == [("canary", 1)]
+    assert rises(FIRST, SECOND, held_, resumed(held_)) == [("half", 1), ("canary", 1)]
+    assert rises(FIRST, SECOND, held_, top) == [("most", 1), ("half", 1), ("canary", 1)]
+
+
+def test_a_rollback_takes_back_what_rose_above_it() -> None:
+    top = up(SECOND, MOST)
+    back = down(top, HALF)
+    assert rises(FIRST, SECOND, top, back) == rises(FIRST, SECOND, top, back, on_hold(back))
+    assert rises(FIRST, SECOND, top, back) == [("half", 1), ("canary", 1)]
+    assert rises(FIRST, SECOND, top, back, up(back, MOST)) == [("most", 2), ("half", 1), ("canary", 1)]
+    assert rises(FIRST, SECOND, top, down(top, OFF)) == []
+
+
+def test_what_was_put_back_has_risen_when_it_first_did() -> None:
+    found = stood(FIRST, SECOND, None, SECOND)
+    assert [each.merged_at for each in found.rises] == [NOW - 2 * HOUR, NOW - 3 * HOUR]

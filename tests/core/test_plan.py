@@ -362,7 +362,9 @@ def test_a_refusal_ends_when_somebody_reopened_or_the_policy_changed() -> None:
 
 def test_a_status_is_never_posted_twice() -> None:
     there = pull(1, up(state(), HALF))
-    assert plan_gates([(there, GREEN), (there, RED)]) == (SetGate(there.branch, "h1", RED),)
+    assert plan_gates([(there, GREEN), (there, RED)], BOT) == (SetGate(there.branch, "h1", RED),)
+    own, foreign = replace(there, gate_by=BOT), replace(there, gate_by="mallory")
+    assert plan_gates([(own, GREEN), (foreign, GREEN)], BOT) == (SetGate(there.branch, "h1", GREEN),)
 
 
 def test_the_bot_does_not_merge_what_its_own_gate_refuses() -> None:

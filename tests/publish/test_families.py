@@ -162,6 +162,7 @@ def test_at_zero_per_cent_there_is_no_limit() -> None:
         (observed(situation(outcome=Outcome.INCONCLUSIVE), BEGUN), 0),
         (observed(situation(outcome=Outcome.UNAVAILABLE), BEGUN), 1),
         (observed(situation(), BEGUN, problems=("PROMETHEUS_URL is not set",)), 1),
+        (observed(situation(doubts=("nobody approved it",)), BEGUN, problems=("nobody approved it",)), 0),
         (observed(None, BEGUN, problems=("state.yaml: broken",)), 1),
         (observed(None), 1),
     ],

@@ -26,6 +26,7 @@ from rollout_bot.core.decision.decision import Decision, Request, decide
 from rollout_bot.core.decision.plan import PullText
 from rollout_bot.core.gates.situation import Refusal, Situation
 from rollout_bot.core.links import Links
+from rollout_bot.core.model.approved import missing
 from rollout_bot.core.model.policy import OFF
 from rollout_bot.core.model.repository import GateState, GateStatus, PullRequest, PullState
 from rollout_bot.core.model.state import ChangeKind
@@ -206,6 +207,12 @@ def stuck() -> Situation:
     return situation(where=where, verdict=replace(UNSURE, forecast=None, silent=26 * HOUR), **MEASURED_BY)
 
 
+def doubted() -> Situation:
+    """In half, which nobody has approved."""
+    here = state(HALF, generation=2)
+    return situation(here, verdict=HEALTHY, doubts=(missing(here, 1),))
+
+
 RED = GateStatus(GateState.PENDING, "checkout: canary → half: waits for analysis")
 TICKS: dict[str, TickRecord] = {
     "opens": TickRecord(NOW, 0, (record(owned(), steps=done(OPEN, GATE), pull=pull(owned(), opened_at=NOW)),)),
@@ -236,6 +243,7 @@ TICKS: dict[str, TickRecord] = {
     ),
     "off": TickRecord(NOW, 0, (record(replace(off(), standing=replace(off().standing, rolled_back_at=NOW - HOUR))),)),
     "stuck": TickRecord(NOW, 0, (record(stuck()),)),
+    "doubted": TickRecord(NOW, 0, (record(doubted(), problems=doubted().doubts),)),
     "outside-of-the-window": TickRecord(NOW, 0, (record(replace(owned(), policy=policy(window=OFFICE))),)),
     "with-baseline": TickRecord(NOW, 0, (record(compared(bad(), WORSE)),)),
     "without-its-baseline": TickRecord(NOW, 0, (record(compared(unsure(), APART)),)),
@@ -267,7 +275,7 @@ def test_a_tick_reads_as_agreed(kind: str, golden: Golden) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["waits-for-owner", "unsure", "stuck", "blind", "broken", "off", "complete", "nothing"]
+    "kind", ["waits-for-owner", "unsure", "stuck", "doubted", "blind", "broken", "off", "complete", "nothing"]
 )
 def test_a_status_reads_as_agreed(kind: str, golden: Golden) -> None:
     golden(f"status-{kind}.txt", status_text(TICKS[kind], width=160))

@@ -9,10 +9,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.rollouts import HOUR, NOW, situation
+from support.rollouts import HOUR, NOW, asks, situation
 from test_golden_texts import MERGE, OPEN, RED, TICKS, bad, done, owned, pull, record, unowned
 
+from rollout_bot.core.decision.decision import decide
 from rollout_bot.core.model.repository import PullState
+from rollout_bot.core.model.state import ChangeKind
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.verdict import Outcome, Verdict
 from rollout_bot.report.annotations import Annotation, needs_attention, problem_remarks, remarks
@@ -134,6 +136,12 @@ def test_bugs_markers_and_refusals() -> None:
     assert ("error", "checkout: refused") in titles(*TICKS["refused-request"].rollouts)
 
 
+def test_a_stage_that_nobody_approved_is_told_once() -> None:
+    (told,) = remarks(TICKS["doubted"])
+    assert (told.level, told.title) == ("error", "checkout: nothing may be built on its stage")
+    assert told.message.startswith("rollout-state/checkout/approvals/half.yaml for attempt 1 is missing")
+
+
 def test_errors_come_first() -> None:
     waiting = record(owned(), pull=pull(owned()))
     assert [level for level, _ in titles(waiting, BROKEN)] == ["error", "warning"]
@@ -163,12 +171,21 @@ def test_a_decision_that_calls_somebody_is_a_warning() -> None:
         ("rolls-back", ("10", "canary", "roll_back", "true", "")),
         ("dry-run", ("10", "canary", "advance", "false", "")),
         ("broken", ("", "", "hold", "false", "")),
+        ("doubted", ("", "", "hold", "false", "")),
         ("nothing", ("", "", "", "false", "")),
     ],
 )
 def test_what_is_handed_on(kind: str, expected: tuple[str, ...]) -> None:
     names = ("percentage", "stage", "decision", "changed", "pull-request")
     assert outputs(TICKS[kind]) == dict(zip(names, expected, strict=True))
+
+
+def test_where_a_stage_in_doubt_goes_down_the_stage_below_is_handed_on() -> None:
+    here = replace(TICKS["doubted"].rollouts[0], steps=done(MERGE))
+    assert here.situation is not None
+    back = decide(here.situation, asks(ChangeKind.ROLL_BACK))
+    found = outputs(TickRecord(NOW, 0, (replace(here, decision=back),)))
+    assert (found["percentage"], found["stage"]) == ("10", "canary")
 
 
 def test_of_several_rollouts_only_the_change_is_handed_on() -> None:

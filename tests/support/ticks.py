@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rollout_bot.core.decision.decision import Request
 from rollout_bot.core.model.policy import OFF
-from rollout_bot.core.model.repository import PullState, policy_path, state_path
-from rollout_bot.core.model.state import State
+from rollout_bot.core.model.repository import PullState, approval_path, policy_path, state_path
+from rollout_bot.core.model.state import Approval, State
 from rollout_bot.core.record import RolloutRecord, TickRecord
+from rollout_bot.files.approval import write_approval
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.state import read_state, write_state
 from rollout_bot.forge.interface import Applied, Forge
@@ -47,11 +48,14 @@ def policy_text(rollout: str = NAME, **fields: object) -> str:
 
 
 def initial(rollout: str = NAME, stage: str = "canary", text: str = POLICY_TEXT) -> dict[str, Content]:
-    """The files of a rollout that starts at a stage, whatever it is."""
+    """The files of a rollout that starts at a stage, whatever it is, with the marker that the stage needs."""
     rules = read_policy(text.encode(), "policy.yaml")
     at = rules.stage(stage) or OFF
     begun = State(rollout, at.name, at.percentage, 1, 1, state().change)
-    return {policy_path(rollout): text, state_path(rollout): write_state(begun)}
+    files: dict[str, Content] = {policy_path(rollout): text, state_path(rollout): write_state(begun)}
+    if at.requires_approval:
+        files[approval_path(rollout, at.name)] = write_approval(Approval(rollout, at.name, 1))
+    return files
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from support.repositories import START, Content, Link, Module
-from support.rollouts import CANARY, HALF, MOST, state, up
+from support.rollouts import CANARY, HALF, MOST, down, on_hold, state, up
 from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, World, initial, policy_text
 
+from rollout_bot.cli import main
 from rollout_bot.core.decision.actions import OpenPull
 from rollout_bot.core.decision.decision import DecisionAction
+from rollout_bot.core.model.approved import missing
 from rollout_bot.core.model.repository import GateState, PullState, approval_path, policy_path, state_path
-from rollout_bot.core.model.state import Approval, Override
+from rollout_bot.core.model.state import Approval, Override, State
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import NotMergeable
@@ -21,22 +23,6 @@ from rollout_bot.forge.interface import NotMergeable
 NOW = START + 3 * HOUR
 MARKER = approval_path(NAME, "half")
 APPROVED = policy_text(merge_on_approval="true")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """In canary for three hours, healthy; the next stage needs an owner."""
-    made = World.made(tmp_path / "repository")
-    made.serve(NOW)
-    return made
-
-
-@pytest.fixture
-def half(tmp_path: Path) -> World:
-    """In half for three hours, healthy; the next stage needs nobody."""
-    made = World.made(tmp_path / "half", initial(stage="half"))
-    made.serve(NOW)
-    return made
 
 
 def propose(world: World, files: dict[str, Content], branch: str = "topic") -> int:
@@ -223,7 +209,7 @@ def test_a_renamed_folder_takes_no_percentage_along(half: World) -> None:
 
 def test_a_rollout_that_begins_again_begins_low_and_with_an_owner(half: World) -> None:
     again = initial("again", "canary", policy_text("again"))
-    number = propose(half, {POLICY: None, STATE: None, **again})
+    number = propose(half, {POLICY: None, STATE: None, MARKER: None, **again})
     half.tick(NOW)
     assert gate(half, number)[0] is GateState.SUCCESS
     with pytest.raises(NotMergeable, match="needs the approval"):
@@ -264,3 +250,148 @@ def test_a_link_that_got_there_can_be_removed(world: World) -> None:
     number = propose(world, {"rollout-state/other": None})
     world.tick(NOW)
     assert gate(world, number)[0] is GateState.SUCCESS
+
+
+# Past the gate: whoever can set `rollout/gate`, or push, gets a state merged that nobody has judged
+
+FORGED = up(state(CANARY), HALF)
+DOUBT = missing(FORGED, 1)
+
+
+def run(world: World, *arguments: str) -> int:
+    return main([*arguments, "--repository", str(world.repository.path), "--now", NOW.isoformat()])
+
+
+def forged(world: World, *states: State) -> str:
+    """Merges them one after the other; answers the last commit."""
+    for each in states or (FORGED,):
+        head = world.repository.commit({STATE: write_state(each)}, NOW - HOUR)
+    return head
+
+
+@pytest.mark.parametrize(
+    "states", [(FORGED,), (FORGED, on_hold(FORGED)), (FORGED, up(FORGED, MOST))], ids=["up", "held", "up twice"]
+)
+def test_a_stage_entered_without_its_marker_holds_and_says_so(
+    world: World, states: tuple[State, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing built on it, nothing taken back by itself, and every tick complains."""
+    head = forged(world, *states)
+    for _ in range(2):
+        assert run(world, "tick") == 3
+        assert "approvals/half.yaml for attempt 1 is missing" in " ".join(capsys.readouterr().out.split())
+    record = world.one(NOW)
+    assert record.decision is not None
+    assert (record.problems, record.steps, record.decision.attention) == ((DOUBT,), (), True)
+    assert record.decision.action is DecisionAction.HOLD
+    assert world.repository.head() == head
+    assert run(world, "advance", NAME, "--reason", "trust me", "--as", "mallory") == 1
+    assert world.repository.head() == head
+
+
+def test_two_steps_up_and_one_down_cover_nothing_up(world: World) -> None:
+    top = up(FORGED, MOST)
+    forged(world, FORGED, top, down(top, HALF))
+    record = world.one(NOW)
+    assert record.problems == (missing(FORGED, 2),)
+    number = propose(world, {MARKER: write_approval(Approval(NAME, "half", 2))}, "marker")
+    world.tick(NOW)
+    assert gate(world, number)[0] is GateState.SUCCESS
+    run(world, "rollback", NAME, "--reason", "nobody approved it", "--as", "bob")
+    assert (world.state().stage, world.one(NOW).problems) == ("canary", ())
+
+
+def test_an_owners_marker_makes_it_lawful(world: World) -> None:
+    forged(world)
+    number = propose(world, {MARKER: write_approval(Approval(NAME, "half", 1))}, "marker")
+    world.tick(NOW)
+    with pytest.raises(NotMergeable, match="needs the approval"):
+        world.forge(NOW).merge(number, "mallory")
+    forge = world.forge(NOW)
+    forge.approve(number, "alice")
+    forge.merge(number, "mallory")
+    record = world.healthy(NOW + 3 * HOUR)
+    assert (record.problems, record.merged, world.state().stage) == ((), True, "most")
+
+
+def test_from_a_stage_that_nobody_approved_one_can_go_down(world: World) -> None:
+    forged(world)
+    run(world, "rollback", NAME, "--reason", "nobody approved it", "--as", "bob")
+    assert (world.state().stage, world.state().attempt) == ("canary", 2)
+    assert world.one(NOW).problems == ()
+
+
+def test_a_regression_of_a_stage_that_nobody_approved_is_taken_back(world: World) -> None:
+    forged(world)
+    world.serve(NOW, bad_since=NOW - HOUR)
+    assert world.one(NOW).merged
+    assert (world.state().stage, world.state().attempt) == ("canary", 2)
+
+
+def test_a_rollout_that_begins_again_past_the_gate_begins_low(world: World) -> None:
+    world.repository.commit({STATE: None}, NOW - 2 * HOUR)
+    world.repository.commit({STATE: initial(stage="most")[STATE]}, NOW - HOUR)
+    record = world.one(NOW)
+    assert "the rollout was begun again at most; allowed: off, canary" in record.problems[0]
+    assert (record.steps, world.state().stage) == ((), "most")
+
+
+def test_what_waits_for_another_rollout_does_not_build_on_it(world: World) -> None:
+    """`after: checkout@half`, and nobody has approved half."""
+    forged(world)
+    text = policy_text("payments", after="[checkout@half]").replace(", requires_approval: true", "")
+    world.repository.commit(initial("payments", text=text), NOW - 3 * HOUR)
+    record = next(each for each in world.tick(NOW).rollouts if each.rollout == "payments")
+    assert record.decision is not None
+    assert f"waits for checkout@half, on which nothing may be built: {DOUBT}" in record.decision.reasons
+
+
+@pytest.mark.parametrize("marker", [None, write_approval(Approval(NAME, "half", 2))])
+def test_the_marker_of_the_stage_in_force_cannot_be_taken_away(half: World, marker: Content) -> None:
+    number = propose(half, {MARKER: marker})
+    half.tick(NOW)
+    assert gate(half, number)[0] is GateState.FAILURE
+    assert "rollout/gate is failure" in refused(half, number)
+
+
+def test_an_approval_asked_for_later_comes_with_its_marker(tmp_path: Path) -> None:
+    lax = POLICY_TEXT.replace(", requires_approval: true", "")
+    world = World.made(tmp_path / "r", initial(stage="half", text=lax))
+    world.serve(NOW)
+    number = propose(world, {POLICY: POLICY_TEXT})
+    world.tick(NOW)
+    assert gate(world, number) == (
+        GateState.FAILURE,
+        "checkout: half needs approvals/half.yaml for attempt 1, as the present stage rests on it; bring it along",
+    )
+    world.forge(NOW).close(number, "mallory")
+    number = propose(world, {POLICY: POLICY_TEXT, MARKER: write_approval(Approval(NAME, "half", 1))}, "both")
+    world.tick(NOW)
+    assert gate(world, number)[0] is GateState.SUCCESS
+
+
+def test_an_upgrade_stops_no_rollout_whose_policy_was_made_stricter_before(tmp_path: Path) -> None:
+    lax = POLICY_TEXT.replace(", requires_approval: true", "")
+    world = World.made(tmp_path / "r", initial(text=lax))
+    world.repository.commit({STATE: write_state(FORGED)}, NOW - 2 * HOUR)
+    world.repository.commit({POLICY: POLICY_TEXT}, NOW - HOUR)
+    world.repository.commit({POLICY: f"{POLICY_TEXT}cooldown: 12h\n"}, NOW - HOUR / 2)
+    record = world.healthy(NOW + 2 * HOUR)
+    assert (record.problems, record.merged, world.state().stage) == ((), True, "most")
+
+
+def test_a_rollout_whose_first_stage_requires_approval_starts_with_one_or_at_off(world: World) -> None:
+    text = policy_text("payments").replace("0.5%}", "0.5%, requires_approval: true}", 1)
+    files = initial("payments", text=text)
+    marker = files.pop(approval_path("payments", "canary"))
+    number = propose(world, files)
+    world.tick(NOW)
+    assert gate(world, number) == (
+        GateState.FAILURE,
+        "payments: canary needs approvals/canary.yaml for attempt 1; bring it along, or start at off",
+    )
+    world.forge(NOW).close(number, "mallory")
+    owned = propose(world, {**files, approval_path("payments", "canary"): marker}, "owned")
+    off = propose(world, initial("refunds", "off", text.replace("payments", "refunds")), "off")
+    world.tick(NOW)
+    assert (gate(world, owned)[0], gate(world, off)[0]) == (GateState.SUCCESS, GateState.SUCCESS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.repositories import START
 from support.rollouts import asks
-from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, World, initial, policy_text
+from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, World, policy_text
 
 from rollout_bot.core.decision.actions import Action, MergePull, OpenPull
 from rollout_bot.core.model.repository import approval_path
@@ -21,13 +21,6 @@ from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
 from rollout_bot.tick.tick import MAX_ROUNDS, Tick
 
 NOW = START + 3 * HOUR
-
-
-@pytest.fixture
-def half(tmp_path: Path) -> World:
-    made = World.made(tmp_path / "half", initial(stage="half"))
-    made.serve(NOW)
-    return made
 
 
 @dataclass

@@ -37,22 +37,6 @@ NOW = START + 3 * HOUR
 FIRST = state()
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """In canary for three hours, healthy."""
-    made = World.made(tmp_path / "repository")
-    made.serve(NOW)
-    return made
-
-
-@pytest.fixture
-def half(tmp_path: Path) -> World:
-    """In half for three hours, healthy; the next stage needs nobody."""
-    made = World.made(tmp_path / "half", initial(stage="half"))
-    made.serve(NOW)
-    return made
-
-
 def reasons(record: object) -> str:
     decision = getattr(record, "decision", None)
     assert decision is not None

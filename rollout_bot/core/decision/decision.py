@@ -7,7 +7,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from rollout_bot.core.gates import attention
-from rollout_bot.core.gates.conditions import OVERRIDABLE, Gate, GateName, duration_gate, gates, hold_gate, opens_at
+from rollout_bot.core.gates.conditions import (
+    OVERRIDABLE,
+    Gate,
+    GateName,
+    duration_gate,
+    entry_gate,
+    gates,
+    hold_gate,
+    opens_at,
+)
 from rollout_bot.core.gates.situation import Situation
 from rollout_bot.core.model.policy import OFF, Stage
 from rollout_bot.core.model.state import (
@@ -112,6 +121,10 @@ def _at_the_top(situation: Situation) -> Decision:
     stage, verdict = situation.stage, situation.verdict
     shut, calls = duration_gate(situation), tuple(attention.calls(situation))
     loud = bool(calls)
+    entry = tuple(entry_gate(situation))
+    if entry:
+        reasons = (*(gate.reason for gate in entry), *calls)
+        return Decision(DecisionAction.HOLD, reasons, None, (*entry, shut), attention=True, calls=calls)
     if not shut.passed:
         reasons = (shut.reason, *calls)
         return Decision(DecisionAction.HOLD, reasons, None, (shut,), attention=loud, calls=calls, opens_at=shut.until)
@@ -198,6 +211,8 @@ def _requested_advance(situation: Situation, request: Request) -> Decision:
         return _refuse(f"{situation.stage.name} is the last stage; there is none above it")
     if situation.alarms:
         return _refuse(f"{situation.stage.name} has regressed: {situation.alarms[0]}")
+    if situation.doubts:
+        return _refuse("; ".join(situation.doubts))
     resume = f"rollout-bot resume {situation.policy.rollout} --reason …"
     if situation.state.hold is not None:
         return _refuse(f"{hold_gate(situation).reason}; lift it first: {resume}")

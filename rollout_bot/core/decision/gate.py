@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from rollout_bot.core.decision.decision import Proposal
 from rollout_bot.core.gates.conditions import Gate, GateName, gates, opens_at
 from rollout_bot.core.gates.situation import Situation
+from rollout_bot.core.model.approved import Markers, lacks_marker
 from rollout_bot.core.model.history import unlinked
 from rollout_bot.core.model.policy import Policy
 from rollout_bot.core.model.repository import GateState, GateStatus
-from rollout_bot.core.model.state import Approval, ChangeKind, State, illegal, misfits
+from rollout_bot.core.model.state import ChangeKind, State, illegal, misfits
 from rollout_bot.core.wording import moment
 
 MAX_DESCRIPTION = 140
@@ -24,18 +25,18 @@ class Proposed:
     """What one rollout would look like after the merge. None: the file would not be there.
 
     `problems` are those of the files that the pull request changes: with any, nothing else is judged.
-    `policy_changes` says whether the policy is among the changed files; `approval` is the marker for the state's stage.
-    `markers` are those that the pull request itself brings, by the stage that their file is named for.
+    `policy_changes` says whether the policy is among the changed files; `approvals` are the readable markers by stage,
+    `markers` those among them that the pull request itself brings.
     """
 
     rollout: str
     policy: Policy | None
     state: State | None
-    approval: Approval | None
+    approvals: Markers = field(default_factory=dict)
     policy_changes: bool = False
     state_changes: bool = False
     problems: tuple[str, ...] = ()
-    markers: Mapping[str, Approval] = field(default_factory=dict)
+    markers: Markers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,17 @@ class Base:
     state: State | None
     lawful: State | None
     exists: bool
+
+    def bared(self, policy: Policy, approvals: Markers) -> Iterator[State]:
+        """The stages that it went up through and that would lack their marker from now on."""
+        now = self.situation
+        if now is None:
+            return
+        attempt = now.state.attempt
+        for state in (rise.state for rise in now.standing.rises if rise.state is not None):
+            lacked = lacks_marker(state, now.policy, now.approvals, attempt)
+            if not lacked and lacks_marker(state, policy, approvals, attempt):
+                yield replace(state, attempt=attempt)
 
 
 UNTOUCHED = GateStatus(GateState.SUCCESS, "touches no rollout state")
@@ -91,10 +103,14 @@ def judge(base: Base, proposed: Proposed) -> GateStatus:
     wrong = next(_misplaced(proposed, proposed.policy, proposed.state), None)
     if wrong is not None:
         return _failure(f"{name}: {wrong}")
+    bared = next(base.bared(proposed.policy, proposed.approvals), None)
+    if bared is not None and proposed.state.attempt == bared.attempt:
+        # Otherwise what was lawful would cease to be, without anybody having moved.
+        return _failure(f"{name}: {_missing(bared)}, as the present stage rests on it; bring it along")
     if not proposed.state_changes:
         return _success(f"{name}: the stage stays {proposed.state.stage}")
     if not base.exists or base.lawful is None:
-        return _first(proposed.policy, proposed.state)
+        return _first(proposed, proposed.policy, proposed.state)
     if proposed.state == base.lawful and base.state != base.lawful:
         return _success(f"{name}: puts back the last lawful state, {proposed.state.stage}")
     return _transition(base, proposed, proposed.policy, proposed.state)
@@ -104,8 +120,9 @@ def judge_proposal(situation: Situation, proposal: Proposal) -> GateStatus:
     """The status of what the bot itself is about to propose: it is bound by the same rules as everybody."""
     state = proposal.state
     base = Base(situation, situation.state, situation.state, exists=True)
-    approval = proposal.approval or situation.approvals.get(state.stage)
-    return judge(base, Proposed(state.rollout, situation.policy, state, approval, state_changes=True))
+    added = {} if proposal.approval is None else {state.stage: proposal.approval}
+    approvals = {**situation.approvals, **added}
+    return judge(base, Proposed(state.rollout, situation.policy, state, approvals, state_changes=True))
 
 
 def _misplaced(proposed: Proposed, policy: Policy, state: State) -> Iterator[str]:
@@ -120,12 +137,18 @@ def _misplaced(proposed: Proposed, policy: Policy, state: State) -> Iterator[str
             yield f"approvals/{stage}.yaml is for attempt {marker.attempt}; allowed: {state.attempt}, the present one"
 
 
-def _first(policy: Policy, state: State) -> GateStatus:
+def _missing(state: State) -> str:
+    return f"{state.stage} needs approvals/{state.stage}.yaml for attempt {state.attempt}"
+
+
+def _first(proposed: Proposed, policy: Policy, state: State) -> GateStatus:
     if state.change.kind is not ChangeKind.START or (state.generation, state.attempt) != (1, 1):
         return _failure(f"{state.rollout}: a new rollout starts with generation 1, attempt 1 and a change 'start'")
     allowed = [stage.name for stage in policy.ladder[:2]]
     if state.stage not in allowed:
         return _failure(f"{state.rollout}: starts at {state.stage!r}; allowed: {', '.join(allowed)}")
+    if lacks_marker(state, policy, proposed.approvals):
+        return _failure(f"{state.rollout}: {_missing(state)}; bring it along, or start at off")
     return _success(f"{state.rollout}: starts at {state.stage} ({state.percentage} %)")
 
 
@@ -145,17 +168,17 @@ def _transition(base: Base, proposed: Proposed, policy: Policy, state: State) ->
         return _failure(f"{name}: cannot be evaluated on the base branch; nothing goes up until that is mended")
     if proposed.policy_changes and policy != situation.policy:
         return _failure(f"{name}: raises the percentage and changes the policy; use two pull requests")
-    return _move_up(situation, state, proposed.approval)
+    return _move_up(situation, state, proposed.approvals)
 
 
-def _move_up(situation: Situation, state: State, approval: Approval | None) -> GateStatus:
+def _move_up(situation: Situation, state: State, approvals: Markers) -> GateStatus:
     where = f"{state.rollout}: {situation.state.stage} → {state.stage}"
-    stage = situation.policy.stage(state.stage)
-    fits = approval is not None and approval.fits(state)
-    if stage is not None and stage.requires_approval and not fits:
+    approval = approvals.get(state.stage)
+    if lacks_marker(state, situation.policy, approvals):
         return _failure(f"{where} needs approvals/{state.stage}.yaml for attempt {state.attempt}")
     if situation.alarms:
         return _failure(f"{where}: {situation.state.stage} has regressed")
+    fits = approval is not None and approval.fits(state)
     override = approval.override if approval is not None and fits else None
     passed_over = approval.passes_over if approval is not None and fits else frozenset()
     shut = [gate for gate in gates(situation) if _still_shut(gate, passed_over)]
@@ -171,4 +194,4 @@ def _move_up(situation: Situation, state: State, approval: Approval | None) -> G
 def _still_shut(gate: Gate, passed_over: frozenset[str]) -> bool:
     if gate.passed or gate.name is GateName.REFUSAL:
         return False
-    return gate.name is GateName.HOLD or gate.name.value not in passed_over
+    return gate.name in (GateName.HOLD, GateName.ENTRY) or gate.name.value not in passed_over

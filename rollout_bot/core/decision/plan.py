@@ -162,9 +162,16 @@ def _sweep(snapshot: Snapshot, rollout: str) -> Iterator[Action]:
     return (DeleteBranch(branch, head) for branch, head in islice(ours, SWEPT_AT_ONCE))
 
 
-def plan_gates(pulls: Iterable[tuple[PullRequest, GateStatus]]) -> tuple[SetGate, ...]:
-    """The statuses that differ from those set; a status is never posted twice."""
-    return tuple(SetGate(pull.branch, pull.head, status) for pull, status in pulls if pull.gate != status)
+def plan_gates(pulls: Iterable[tuple[PullRequest, GateStatus]], actor: str) -> tuple[SetGate, ...]:
+    """The statuses that differ from those that the bot has set, which is `actor`; it posts none twice.
+
+    One that somebody else has set may count for nothing where rules are pinned to the bot.
+    """
+    return tuple(
+        SetGate(pull.branch, pull.head, status)
+        for pull, status in pulls
+        if pull.gate != status or pull.gate_by not in (actor, None)
+    )
 
 
 def _stands_for(current: Judged, proposal: Proposal, actor: str) -> bool:
@@ -244,7 +251,7 @@ def _refresh(
     text = texts.pull(situation, decision)
     if text.facts not in pull.body:
         yield UpdatePull(pull.number, text.title, text.body)
-    yield from plan_gates([(pull, current.gate)])
+    yield from plan_gates([(pull, current.gate)], situation.actor)
     # One label that somebody took away stays away; none at all is what a run cut short has left.
     if not set(labels := _labels(proposal)) & set(pull.labels):
         yield FinishPull(pull.number, labels, _reviewers(situation, proposal))

@@ -15,9 +15,13 @@ from rollout_bot.core.wording import amount, duration, moment
 
 
 class GateName(StrEnum):
-    """The conditions for entering the next stage; `REFUSAL` binds the bot only, not a human who asks."""
+    """The conditions for entering the next stage; `REFUSAL` binds the bot only, not a human who asks.
+
+    `ENTRY` is about the way to the present stage: on one that nobody has approved nothing is built.
+    """
 
     HOLD = "hold"
+    ENTRY = "entry"
     DURATION = "duration"
     ANALYSIS = "analysis"
     COOLDOWN = "cooldown"
@@ -56,6 +60,7 @@ def gates(situation: Situation) -> tuple[Gate, ...]:
     """Every condition for entering the next stage but the approval, passed or not; what the policy lacks is none."""
     return (
         hold_gate(situation),
+        *entry_gate(situation),
         duration_gate(situation),
         _analysis_gate(situation),
         _cooldown_gate(situation),
@@ -80,6 +85,12 @@ def hold_gate(situation: Situation) -> Gate:
     if hold is None:
         return Gate(GateName.HOLD, True, "nobody holds it")
     return Gate(GateName.HOLD, False, f"held by {hold.by}: {hold.reason}")
+
+
+def entry_gate(situation: Situation) -> Iterator[Gate]:
+    """Shut where the present stage was reached without an approval; otherwise there is nothing to say."""
+    if situation.doubts:
+        yield Gate(GateName.ENTRY, False, "; ".join(situation.doubts), stuck=True)
 
 
 def _until(name: GateName, at: datetime, now: datetime, passed: str, waiting: str) -> Gate:

@@ -32,7 +32,8 @@ class Situation:
 
     `watched` are the policy's guardrails as they stand now. `converging` is None where the policy does not ask what the
     fleet enforces. `prerequisites` are as the policy's `after` has them; where they are left out, nothing is known of
-    the others. `trace` shows the verdict's evidence over time; nothing is decided on it.
+    the others. `doubts` say why nothing may be built on the stage in force, such as an approval that it was entered
+    without. `trace` shows the verdict's evidence over time; nothing is decided on it.
     """
 
     policy: Policy
@@ -47,6 +48,7 @@ class Situation:
     watched: tuple[Watched, ...] = ()
     converging: Converging | None = None
     prerequisites: tuple[Prerequisite, ...] = ()
+    doubts: tuple[str, ...] = ()
     trace: tuple[Point, ...] = field(default=(), repr=False, compare=False)
 
     @property

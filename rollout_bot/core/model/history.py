@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rollout_bot.core.model.policy import Metrics
@@ -53,7 +53,9 @@ class Standing:
     `entered_at` is when the stage reached the base branch in this attempt, `evidence_since` the later of that and of
     the last change of the queries. `observed_since` is the later of entry and of the last change of the query for what
     the fleet enforces; None where that one never changed. `rollbacks` counts those since a human last resumed the
-    rollout.
+    rollout. `rises` are the revisions by which it went up to where it is, newest first, those left out that a
+    rollback took back; `again` says that a rollout of that name was removed before. Both go as far back as the forge
+    tells.
     """
 
     state: State
@@ -62,6 +64,8 @@ class Standing:
     rolled_back_at: datetime | None = None
     rollbacks: int = 0
     observed_since: datetime | None = None
+    rises: tuple[Entry, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def stand(entries: Sequence[Entry], metrics: Sequence[MetricsEntry] = ()) -> Sta
         return Unlawful(broken)
     if broken:
         return Unlawful(broken, chain[-1].state, chain[-1].entry.commit)
-    return _standing(chain[::-1], metrics)
+    return replace(_standing(chain[::-1], metrics), again=any(entry.deleted for entry in entries))
 
 
 def _chain(entries: Sequence[Entry]) -> tuple[list[_Link], str]:
@@ -193,7 +197,20 @@ def _standing(links: Sequence[_Link], metrics: Sequence[MetricsEntry]) -> Standi
         rolled_back_at=rolled_back[0].entry.merged_at if rolled_back else None,
         rollbacks=_rollbacks(links),
         observed_since=None if observed_at is None else max(entered_at, observed_at),
+        rises=tuple(_rises(links[::-1])[::-1]),
     )
+
+
+def _rises(links: Iterable[_Link]) -> list[Entry]:
+    """Those that no rollback took back, oldest first as the links are; of a state that was put back, the first."""
+    risen: list[_Link] = []
+    for link in links:
+        kind = link.state.change.kind
+        if kind is ChangeKind.ROLL_BACK:
+            risen = [each for each in risen if each.state.percentage <= link.state.percentage]
+        elif kind in (ChangeKind.START, ChangeKind.ADVANCE) and not (risen and risen[-1].state == link.state):
+            risen.append(link)
+    return [link.entry for link in risen]
 
 
 def _rollbacks(links: Sequence[_Link]) -> int:

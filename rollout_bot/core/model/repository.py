@@ -93,8 +93,8 @@ class PullRequest:
     `paths` are all the paths its head changes compared with the merge base, `changes` the new contents of those under
     `rollout-state/` (None: deleted). `approvers` are code owners whose approval counts for the present head;
     `owners_approved` says whether every changed path that has owners was approved by one of them. `gate` is the status
-    on the present head, if any. `reviewers` were asked for their review, on a forge that tells. `irregular` are
-    the paths at or under `rollout-state/` that the head makes a symbolic link or a submodule.
+    on the present head, if any; `gate_by` set it, and `reviewers` were asked for their review, on a forge that tells.
+    `irregular` are the paths at or under `rollout-state/` that the head makes a symbolic link or a submodule.
     """
 
     number: int
@@ -111,6 +111,7 @@ class PullRequest:
     approvers: tuple[str, ...] = ()
     owners_approved: bool = True
     gate: GateStatus | None = None
+    gate_by: str | None = None
     closed_at: datetime | None = None
     closed_by: str | None = None
     reviewers: tuple[str, ...] = ()

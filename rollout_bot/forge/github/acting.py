@@ -44,12 +44,15 @@ def set_gate(desk: Desk, action: SetGate) -> Applied:
             return Applied(changed=False, pull=pull)
         raise Conflict(f"#{pull.number} of {action.branch} is {pull.state}; a status is of no use there")
     status = GateStatus(action.status.state, _short(action.status.description))
-    if head == pull.head and pull.gate == status:
+    ours = pull.gate_by in (desk.view.people.actor, None)
+    if head == pull.head and pull.gate == status and ours:
         return Applied(changed=False, pull=pull)
     purpose = Purpose(f"set {GATE} on #{pull.number}", "statuses: write")
     content = {"state": str(status.state), "context": GATE, "description": status.description}
     desk.transport.write("POST", f"{desk.place.path}/statuses/{quote(head)}", purpose, content, again=True)
-    return Applied(changed=True, pull=desk.keep(replace(pull, gate=status)) if head == pull.head else pull)
+    return Applied(
+        changed=True, pull=desk.keep(replace(pull, gate=status, gate_by=None)) if head == pull.head else pull
+    )
 
 
 def note(desk: Desk, commit: str, topic: str, text: str) -> None:

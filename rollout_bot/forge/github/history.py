@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rollout_bot.core.model.repository import TOLD, Revision
-from rollout_bot.forge.github.reading import Node, People, approving, blob, moment, regular
+from rollout_bot.forge.github.reading import Node, People, approving, blob, moment, regular, setter
 
 KEPT = 200
 """Revisions of each file that are kept, the newest."""
@@ -80,23 +80,28 @@ def _revision(node: Node, base: str, window: Window, people: People) -> Revision
     brought = _brought(node, base)
     if brought is None:
         landing = window.landing(node)
-        return Revision(landing.commit, landing.at, content, notes=notes(node))
+        return Revision(landing.commit, landing.at, content, notes=notes(node, people))
     merge = brought["mergeCommit"]
     landed = merge if merge["parents"]["totalCount"] > 1 else node
     author = people.name(brought.get("author"))
     approvers = approving(brought.get("latestOpinionatedReviews"), str(brought["headRefOid"]), author, people)
     return Revision(
-        str(landed["oid"]), moment(brought["mergedAt"]), content, int(brought["number"]), approvers, notes(landed)
+        str(landed["oid"]),
+        moment(brought["mergedAt"]),
+        content,
+        int(brought["number"]),
+        approvers,
+        notes(landed, people),
     )
 
 
-def notes(commit: Node) -> dict[str, str]:
-    """What was noted on a commit: a note is a status, which GitHub lets anybody with write access set."""
+def notes(commit: Node, people: People) -> dict[str, str]:
+    """What the bot noted on a commit: a note is a status, and what somebody else is known to have set is none."""
     found = (commit.get("status") or {}).get("contexts") or ()
     return {
         str(each["context"]): str(each.get("description") or "")
         for each in found
-        if str(each["context"]).startswith(f"{TOLD}/")
+        if str(each["context"]).startswith(f"{TOLD}/") and setter(each, people) in (people.actor, None)
     }
 
 

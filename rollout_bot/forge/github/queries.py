@@ -51,7 +51,7 @@ fragment open on PullRequest {{
   commits(last: 1) {{ nodes {{ commit {{
     oid
     file(path: $root) {{ oid }}
-    status {{ context(name: $gate) {{ state description }} }}
+    status {{ context(name: $gate) {{ state description creator {{ {_ACTOR} }} }} }}
   }} }} }}
 }}
 """
@@ -90,7 +90,7 @@ fragment branch on Ref {{
 }}
 """
 
-_NOTES = "status { contexts { context description } }"
+_NOTES = f"status {{ contexts {{ context description creator {{ {_ACTOR} }} }} }}"
 
 _REVISION = f"""
 fragment revisions on CommitHistoryConnection {{

@@ -192,6 +192,7 @@ def pull(
         approvers=found.by,
         owners_approved=found.enough,
         gate=gate(node),
+        gate_by=setter((last_commit(node).get("status") or {}).get("context"), people),
         closed_at=moment(node["closedAt"]) if node.get("closedAt") else None,
         closed_by=next((people.name(event.get("actor")) for event in closer), None)
         if state != PullState.OPEN
@@ -231,6 +232,11 @@ def gate(node: Node) -> GateStatus | None:
     if context is None:
         return None
     return GateStatus(_GATES.get(str(context["state"]), GateState.FAILURE), str(context["description"] or ""))
+
+
+def setter(status: Node | None, people: People) -> str | None:
+    """Who set a status; None for an account that was deleted."""
+    return people.name((status or {}).get("creator"))
 
 
 def _veiled(owner: str) -> bool:
