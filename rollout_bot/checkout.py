@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollout_bot.core.model.repository import ROOT, is_name, policy_path, state_path
-from rollout_bot.core.model.state import State, misfits
+from rollout_bot.core.model.repository import ROOT, approval_path, is_name, policy_path, state_path
+from rollout_bot.core.model.state import ChangeKind, State, misfits
 from rollout_bot.files.problems import InvalidFile, NotThere, Problem
 from rollout_bot.files.state import read_state
 
@@ -46,14 +46,65 @@ class Checkout:
         return read_policy(self.content(path, rollout), path)
 
     def state(self, rollout: str) -> State:
-        """The state, checked against its policy. Raises InvalidFile."""
+        """The state, checked against its policy and, where it has gone up, its approval. Raises InvalidFile."""
         path = state_path(rollout)
         state = read_state(self.content(path, rollout), path)
         policy = self.policy(rollout)
         wrong = [*misfits(state, policy), *_misplaced(rollout, state.rollout)]
         if wrong:
             raise InvalidFile(tuple(Problem(path, 1, 1, "", each, "a state that fits its policy") for each in wrong))
+        bare = state.change.kind is ChangeKind.ADVANCE and self._unapproved(state, policy, self._content)
+        if bare and not self._was_approved(state):
+            raise InvalidFile((_without_approval(state),))
         return state
+
+    def _unapproved(self, state: State, policy: Policy, content: Callable[[str], bytes | None]) -> bool:
+        stage = policy.stage(state.stage)
+        if stage is None or not stage.requires_approval:
+            return False
+        from rollout_bot.core.model.approved import lacks_marker
+        from rollout_bot.files.approval import read_approval
+
+        path = approval_path(state.rollout, state.stage)
+        marker = content(path)
+        try:
+            return marker is None or lacks_marker(state, policy, {state.stage: read_approval(marker, path)})
+        except InvalidFile:
+            return True
+
+    def _was_approved(self, state: State) -> bool:
+        """Whether the commit that brought the state was right by the files that it had; a shallow clone cannot tell.
+
+        Since then the policy may have been made stricter, or the marker tidied away.
+        """
+        from rollout_bot.files.policy import read_policy
+
+        path = policy_path(state.rollout)
+        commit = self._brought(state_path(state.rollout))
+        then = self._committed_at(commit, path) if commit else None
+        try:
+            return then is not None and not self._unapproved(
+                state, read_policy(then, path), lambda each: self._committed_at(commit, each)
+            )
+        except InvalidFile:
+            return False
+
+    def _brought(self, path: str) -> str:
+        """The commit that brought a file as it is now; empty where there is none, or nobody can tell."""
+        from rollout_bot.forge.git import Git
+        from rollout_bot.forge.interface import ForgeError
+
+        try:
+            commit = Git(self.root).line("log", "-1", "--first-parent", "--format=%H", "HEAD", "--", path)
+        except ForgeError:
+            return ""
+        return commit if commit and self._committed_at(commit, path) == self._content(path) else ""
+
+    def _committed_at(self, commit: str, path: str) -> bytes | None:
+        try:
+            return self._committed("cat-file", "blob", path, at=commit)
+        except FileNotFoundError:
+            return None
 
     def problems(self, rollout: str) -> tuple[str, ...]:
         """Everything that is wrong with one rollout's files."""
@@ -122,13 +173,13 @@ class Checkout:
     def _has_files(self) -> bool:
         return (self.root / ".git").exists() or (self.root / ROOT).is_dir()
 
-    def _committed(self, *command: str) -> bytes:
-        """What git says about a path, the last argument, as of HEAD. Raises FileNotFoundError."""
+    def _committed(self, *command: str, at: str = "HEAD") -> bytes:
+        """What git says about a path, the last argument, as of a commit. Raises FileNotFoundError."""
         from rollout_bot.forge.git import Git, GitFailed
 
         *arguments, path = command
         try:
-            return Git(self.root).run(*arguments, f"HEAD:{path}")
+            return Git(self.root).run(*arguments, f"{at}:{path}")
         except GitFailed as error:
             raise FileNotFoundError(path) from error
 
@@ -141,6 +192,19 @@ def _is_top(folder: Path) -> bool:
 
 def _no_name(rollout: str) -> str:
     return f"{rollout!r} cannot name a rollout; allowed: a lower-case letter, then up to 62 letters, digits and dashes"
+
+
+def _without_approval(state: State) -> Problem:
+    marker = approval_path(state.rollout, state.stage)
+    return Problem(
+        state_path(state.rollout),
+        1,
+        1,
+        "",
+        f"stage {state.stage!r}, entered without its approval",
+        f"with {marker} for attempt {state.attempt}, which an owner adds by pull request",
+        f"Or go down: rollout-bot rollback {state.rollout} --reason …",
+    )
 
 
 def _misplaced(folder: str, rollout: str) -> Iterator[str]:

@@ -8,10 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.repositories import START, Repository, make
-from support.ticks import NAME, POLICY, STATE, initial
+from support.repositories import START, Content, Repository, make
+from support.rollouts import HALF, MOST, down, on_hold, state, up
+from support.ticks import NAME, POLICY, POLICY_TEXT, STATE, initial
 
+from rollout_bot import read_state
 from rollout_bot.cli import main
+from rollout_bot.core.model.repository import approval_path
+from rollout_bot.core.model.state import Approval
+from rollout_bot.files.approval import write_approval
+from rollout_bot.files.state import write_state
 
 COMMAND = str(Path(sys.executable).with_name("rollout-bot"))
 
@@ -160,3 +166,103 @@ def test_it_imports_nothing_heavy(repository: Repository) -> None:
         "importlib.metadata",
     }
     assert heavy.isdisjoint(json.loads(modules))
+
+
+# Without the approval that the stage requires
+
+MARKER = approval_path(NAME, "half")
+UP = write_state(up(state(), HALF))
+GIVEN = write_approval(Approval(NAME, "half", 1))
+LAX = POLICY_TEXT.replace(", requires_approval: true", "")
+REFUSED = (
+    f"rollout-bot: {STATE}:1:1: found stage 'half', entered without its approval; "
+    f"allowed: with {MARKER} for attempt 1, which an owner adds by pull request. "
+    "Or go down: rollout-bot rollback checkout --reason …\n"
+)
+
+
+def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["percentage", NAME], ["export", NAME, "--format", "env"]):
+        assert main([*command, "--repository", str(folder)]) == 3
+        assert capsys.readouterr() == ("", REFUSED)
+    assert main(["validate", NAME, "--repository", str(folder)]) == 3
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("marker", [None, write_approval(Approval(NAME, "half", 2)), b"\xff", "yes\n"])
+def test_a_stage_entered_without_its_approval_prints_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], marker: Content
+) -> None:
+    made = make(tmp_path / "r", initial())
+    made.commit({STATE: UP, MARKER: marker} if marker is not None else {STATE: UP}, START)
+    refused(made.path, capsys)
+    shallow = tmp_path / "shallow"
+    made.git("clone", "--quiet", "--depth=1", f"file://{made.path}", str(shallow))
+    refused(shallow, capsys)
+    (made.path / MARKER).parent.mkdir(exist_ok=True)
+    (made.path / MARKER).write_text(GIVEN)
+    assert percentage(made.path) == 0
+
+
+def test_it_is_refused_where_git_cannot_tell_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = make(tmp_path / "r", initial())
+    (made.path / STATE).write_text(UP)
+    refused(made.path, capsys)
+    (made.path / ".git").rename(tmp_path / "elsewhere")
+    refused(made.path, capsys)
+
+
+@pytest.mark.parametrize("since", [{POLICY: POLICY_TEXT}, {POLICY: POLICY_TEXT, "x": "y"}])
+def test_a_policy_made_stricter_since_refuses_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], since: dict[str, Content]
+) -> None:
+    """Repositories from before the gate asked for the marker; only a shallow clone cannot tell."""
+    made = make(tmp_path / "r", initial(text=LAX))
+    made.commit({STATE: UP}, START)
+    made.commit(since, START)
+    assert percentage(made.path) == 0
+    assert capsys.readouterr().out == "50\n"
+    shallow = tmp_path / "shallow"
+    made.git("clone", "--quiet", "--depth=1", f"file://{made.path}", str(shallow))
+    refused(shallow, capsys)
+
+
+def test_what_is_not_committed_was_never_approved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The policy of the last commit asked for none; but that brought another state."""
+    made = make(tmp_path / "r", initial(text=LAX))
+    (made.path / POLICY).write_text(POLICY_TEXT)
+    (made.path / STATE).write_text(UP)
+    refused(made.path, capsys)
+
+
+def test_a_marker_tidied_away_since_refuses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = make(tmp_path / "r", initial())
+    made.commit({STATE: UP, MARKER: GIVEN}, START)
+    made.commit({MARKER: None}, START)
+    bare = tmp_path / "bare"
+    made.git("clone", "--quiet", "--bare", ".", str(bare))
+    assert percentage(made.path) == percentage(bare) == 0
+    assert capsys.readouterr().out == "50\n50\n"
+
+
+@pytest.mark.parametrize("broken", [{POLICY: "stages: []\n"}, {POLICY: None}])
+def test_a_policy_that_was_broken_at_the_entry_speaks_for_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], broken: dict[str, Content]
+) -> None:
+    made = make(tmp_path / "r", initial())
+    made.commit({STATE: UP, **broken}, START)
+    made.commit({POLICY: POLICY_TEXT}, START)
+    refused(made.path, capsys)
+
+
+def test_where_a_rollback_led_nobody_has_to_approve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    back = down(up(up(state(), HALF), MOST), HALF)
+    for committed in (back, on_hold(back)):
+        made = make(tmp_path / committed.change.kind.value, initial() | {STATE: write_state(committed)})
+        assert percentage(made.path) == 0
+    assert capsys.readouterr().out == "50\n50\n"
+
+
+def test_the_contract_for_python_needs_no_policy_and_no_marker(tmp_path: Path) -> None:
+    made = make(tmp_path / "r", initial() | {STATE: UP})
+    assert read_state(made.path / STATE).percentage == 50

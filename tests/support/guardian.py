@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from rollout_bot.core.model.policy import OFF
-from rollout_bot.core.model.repository import policy_path, state_path
-from rollout_bot.core.model.state import Change, ChangeKind, State
+from rollout_bot.core.model.repository import approval_path, policy_path, state_path
+from rollout_bot.core.model.state import Approval, Change, ChangeKind, State
+from rollout_bot.files.approval import write_approval
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.scaffold import policy_template
 from rollout_bot.files.state import write_state
-from support.repositories import START, Repository, make
+from support.repositories import START, Content, Repository, make
 
 NAME = "guardian"
 
@@ -24,5 +25,8 @@ def guardian(stage: str = "quarter", generation: int = 2) -> State:
 
 
 def guardian_repository(path: Path, state: State | None = None) -> Repository:
-    files = {policy_path(NAME): policy_template(NAME), state_path(NAME): write_state(state or guardian())}
+    committed = state or guardian()
+    files: dict[str, Content] = {policy_path(NAME): policy_template(NAME), state_path(NAME): write_state(committed)}
+    marker = Approval(NAME, committed.stage, committed.attempt)
+    files[approval_path(NAME, committed.stage)] = write_approval(marker)
     return make(path, files)
