@@ -1,23 +1,25 @@
-"""What `init --github` adds: workflows, and the ruleset that a person has to create."""
+"""What `init --github` adds: workflows, and the rulesets that a person has to create."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from rollout_bot.commands.exits import UsageError
 
 
 def add_github(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--github", action="store_true", help="add the workflows, and print the ruleset to create")
+    parser.add_argument("--github", action="store_true", help="add the workflows, and print the rulesets to create")
     parser.add_argument(
         "--action",
         metavar="OWNER/NAME@COMMIT",
         help="the action that the workflows use (default: the commit that this command was installed from)",
     )
-    parser.add_argument("--app", type=int, metavar="ID", help="the GitHub App whose gate alone counts, in the ruleset")
+    parser.add_argument("--app", type=int, metavar="ID", help="the GitHub App whose gate alone counts, in the rulesets")
 
 
 def workflow_files(root: Path, options: argparse.Namespace) -> dict[str, bytes]:
@@ -34,14 +36,20 @@ def workflow_files(root: Path, options: argparse.Namespace) -> dict[str, bytes]:
 
 
 def ruleset_advice(options: argparse.Namespace) -> str:
-    """The command that creates the ruleset, to be pasted into a shell."""
-    from rollout_bot.files.ruleset import ruleset
+    """The commands that create the rulesets, to be pasted into a shell."""
+    from rollout_bot.files.ruleset import branches_ruleset, ruleset
 
-    body = json.dumps(ruleset(options.app), indent=2)
-    return (
-        "\nThe rules hold once the default branch has this ruleset, which takes an administrator:\n\n"
-        f"gh api --method POST 'repos/{{owner}}/{{repo}}/rulesets' --input - <<'END'\n{body}\nEND\n"
-    )
+    advice = "\nThe rules hold once the default branch has this ruleset, which takes an administrator:\n"
+    advice += _creating(ruleset(options.app))
+    if options.app is not None:
+        advice += "\nAnd with this one nobody but the App touches the bot's branches:\n"
+        advice += _creating(branches_ruleset(options.app))
+    return advice
+
+
+def _creating(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, indent=2)
+    return f"\ngh api --method POST 'repos/{{owner}}/{{repo}}/rulesets' --input - <<'END'\n{text}\nEND\n"
 
 
 def _action(root: Path, given: str | None) -> str:

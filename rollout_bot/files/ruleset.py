@@ -1,4 +1,4 @@
-"""The ruleset that makes a repository's rules hold for the bot as well as for people."""
+"""The rulesets that make a repository's rules hold for the bot as well as for people, and keep its branches its own."""
 
 from __future__ import annotations
 
@@ -38,6 +38,26 @@ def ruleset(integration: int | None = None) -> Json:
             {"type": "pull_request", "parameters": pull_request},
             {"type": "required_status_checks", "parameters": checks},
             {"type": "non_fast_forward"},
+            {"type": "deletion"},
+        ],
+    }
+
+
+def branches_ruleset(integration: int) -> Json:
+    """The body of another such request: only the App of that id creates, changes and deletes the bot's branches.
+
+    A branch called `rollout` is among them because git keeps none below it. GitHub matches with `File.fnmatch` and
+    `FNM_PATHNAME`, by which `**` spans folders only before a slash.
+    """
+    return {
+        "name": "rollout-bot branches",
+        "target": "branch",
+        "enforcement": "active",
+        "bypass_actors": [{"actor_id": integration, "actor_type": "Integration", "bypass_mode": "always"}],
+        "conditions": {"ref_name": {"include": ["refs/heads/rollout", "refs/heads/rollout/**/*"], "exclude": []}},
+        "rules": [
+            {"type": "creation"},
+            {"type": "update", "parameters": {"update_allows_fetch_and_merge": False}},
             {"type": "deletion"},
         ],
     }

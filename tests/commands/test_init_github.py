@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from githubkit_schemas.v2022_11_28.models import ReposOwnerRepoRulesetsPostBody
 from support.actions import ROOT, load
+from support.github.rulesets import matches
 
 from rollout_bot.cli import main
 from rollout_bot.commands import hosting
-from rollout_bot.files.ruleset import ruleset
+from rollout_bot.core.model.repository import branch_name
+from rollout_bot.files.ruleset import branches_ruleset, ruleset
 from rollout_bot.files.workflows import FOLDER, WORKFLOWS, workflow
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -30,8 +32,8 @@ def init(repository: Path, *options: str) -> int:
     return main(["init", "checkout", "--repository", str(repository), "--owner", "@alice", *options])
 
 
-def printed_ruleset(text: str) -> object:
-    return json.loads(text.split("<<'END'\n")[1].split("\nEND\n")[0])
+def printed_rulesets(text: str) -> list[object]:
+    return [json.loads(each.split("\nEND\n")[0]) for each in text.split("<<'END'\n")[1:]]
 
 
 def test_it_writes_the_workflows_and_prints_the_ruleset(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +46,7 @@ def test_it_writes_the_workflows_and_prints_the_ruleset(repository: Path, capsys
     ]
     assert (repository / ".github/CODEOWNERS").exists()
     printed = capsys.readouterr().out
-    assert printed_ruleset(printed) == ruleset(7)
+    assert printed_rulesets(printed) == [ruleset(7), branches_ruleset(7)]
     assert "gh api --method POST 'repos/{owner}/{repo}/rulesets' --input - <<'END'" in printed
 
 
@@ -57,7 +59,8 @@ def test_what_is_there_is_kept(repository: Path, capsys: pytest.CaptureFixture[s
     assert init(repository, "--github") == 0
     again = capsys.readouterr().out
     assert again.startswith("everything is there already; nothing was written\n")
-    assert printed_ruleset(again) == ruleset()
+    # Only an App can be let past a rule, so without one there is none for the bot's branches.
+    assert printed_rulesets(again) == [ruleset()]
 
 
 def test_a_dry_run_writes_nothing(repository: Path) -> None:
@@ -148,6 +151,32 @@ def test_the_ruleset_is_what_github_takes(app: int | None) -> None:
     body = ruleset(app)
     # By way of GitHub's published description: an unknown field would be lost, a wrong one refused.
     assert ReposOwnerRepoRulesetsPostBody.model_validate(body).model_dump(exclude_unset=True) == body
+
+
+def test_the_ruleset_of_the_bots_branches_is_what_github_takes() -> None:
+    body = branches_ruleset(7)
+    assert ReposOwnerRepoRulesetsPostBody.model_validate(body).model_dump(exclude_unset=True) == body
+    assert body["bypass_actors"] == [{"actor_id": 7, "actor_type": "Integration", "bypass_mode": "always"}]
+
+
+@pytest.mark.parametrize(
+    ("branch", "reserved"),
+    [
+        ("rollout", True),
+        ("rollout/checkout", True),
+        (branch_name("checkout", 2, "half"), True),
+        ("rollout/a/b/c", True),
+        ("rollouts", False),
+        ("rollout-docs", False),
+        ("main", False),
+        ("topic/rollout", False),
+        ("topic/rollout/a", False),
+    ],
+)
+def test_it_is_about_the_bots_branches_and_no_other(branch: str, reserved: bool) -> None:
+    patterns = branches_ruleset(7)["conditions"]["ref_name"]["include"]
+    assert any(matches(each, branch) for each in patterns) is reserved
+    assert not matches("refs/heads/rollout/**", branch_name("checkout", 2, "half"))
 
 
 def test_the_ruleset_says_what_the_bot_needs() -> None:

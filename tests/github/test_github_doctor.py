@@ -19,7 +19,7 @@ from support.ticks import NAME, initial, policy_text
 from rollout_bot.core.finding import Finding, Level
 from rollout_bot.doctor import examine
 from rollout_bot.forge.github.bearer import Bearer, Kind, kind_of
-from rollout_bot.forge.github.protection import Rule, judge
+from rollout_bot.forge.github.protection import Rule, judge, judge_own
 from rollout_bot.tick.evaluation import Evaluator
 
 WORKFLOW = ".github/workflows/rollout.yml"
@@ -41,7 +41,8 @@ Told = list[tuple[str, str, str]]
 @pytest.fixture
 def sound(make_site: Make) -> Site:
     """All as the documentation recommends: an App, its rules, its gate, a schedule that ran."""
-    site = make_site(files=initial() | SHIPPED, owners=f"{OWNERS}/.github/ @alice\n")
+    rules = replace(strict(APP), reserved="rollout-bot")
+    site = make_site(files=initial() | SHIPPED, owners=f"{OWNERS}/.github/ @alice\n", rules=rules)
     site.github.scheduled()
     return site
 
@@ -81,6 +82,7 @@ def test_a_sound_set_up_has_nothing_wrong(sound: Site) -> None:
     right = [found for _, found, _ in told(findings, Level.RIGHT)]
     assert "it is that of the App rollout-bot" in right
     assert f"rollout/gate is required, from the App {APP} alone" in right
+    assert "nobody can push to them but who may bypass the rules" in right
     assert "@alice may approve (role admin)" in right
     assert "the last scheduled tick began 0 s ago" in right
 
@@ -101,8 +103,13 @@ def test_the_installed_command_tells_it_as_json(sound: Site) -> None:
 
 def test_the_quick_start_is_told_its_limits(sound: Site) -> None:
     sound.github.rules.required_checks = {"rollout/gate": None}
+    sound.github.rules.reserved = None
     findings = examined(sound, sound.github.actions_token())
     assert told(findings, Level.WRONG) == []
+    assert one(findings, Level.WEAK, "the bot's branches") == (
+        "anybody with write access can push to them, or block them all with a branch called rollout",
+        "let an App act, and create the second ruleset that `rollout-bot init NAME --github --app ID` prints",
+    )
     assert one(findings, Level.WEAK, "token")[1].startswith("name deployments as deploy_workflow")
     assert one(findings, Level.WEAK, "branch rules") == (
         "rollout/gate is required from no particular App: anybody with write access could set it",
@@ -335,6 +342,28 @@ def test_a_schedule_without_a_known_state_is_late_all_the_same(sound: Site) -> N
 def test_a_tick_that_failed_is_told(sound: Site) -> None:
     sound.github.scheduled(conclusion="failure")
     assert one(examined(sound), Level.WEAK, "schedule")[0] == "the last scheduled tick ended with failure"
+
+
+def test_branches_that_anybody_can_push_to_are_told(sound: Site) -> None:
+    sound.github.rules.reserved = None
+    found, fix = one(examined(sound), Level.WEAK, "the bot's branches")
+    assert found == "anybody with write access can push to them, or block them all with a branch called rollout"
+    assert fix == f"create the second ruleset that `rollout-bot init NAME --github --app {APP}` prints"
+
+
+def test_branches_that_a_github_token_cannot_push_to_are_wrong(sound: Site) -> None:
+    found, fix = one(examined(sound, sound.github.actions_token()), Level.WRONG, "the bot's branches")
+    assert found == "only those who may bypass the rules can push to them, and a GITHUB_TOKEN can bypass none"
+    assert fix.startswith("let an App act, or remove that ruleset")
+
+
+def test_half_a_reservation_is_none() -> None:
+    whole: list[Rule] = [{"type": kind} for kind in ("creation", "update", "deletion")]
+    bearer = Bearer("rollout-bot", Kind.APP, None)
+    assert judge_own([whole, whole], bearer).level is Level.RIGHT
+    for rules in ([whole, whole[:2]], [whole[1:], whole], [[], whole], [whole, []]):
+        found = judge_own(rules, bearer)
+        assert (found.level, found.fix.endswith("--app ID` prints")) == (Level.WEAK, True)
 
 
 def test_a_pull_request_without_a_gate_is_told(sound: Site) -> None:

@@ -40,6 +40,7 @@ def examine(desk: Desk, rollouts: Sequence[str]) -> Iterator[Finding]:
         yield _may_open(desk)
     yield from _merging(settings)
     yield from _rules(desk, bearer)
+    yield _own_branches(desk, bearer)
     yield from owners.examine(desk, rollouts)
     yield from schedule.examine(desk)
     yield from _waiting(desk)
@@ -146,9 +147,18 @@ def _rules(desk: Desk, bearer: Bearer) -> Iterator[Finding]:
         yield _unruled(desk)
 
 
-def _listed(desk: Desk) -> list[protection.Rule]:
-    """The active rules of every ruleset that holds for the base branch, the organisation's too."""
-    path = f"{desk.place.path}/rules/branches/{quote(desk.base, safe='')}"
+def _own_branches(desk: Desk, bearer: Bearer) -> Finding:
+    """Whether others may push where the bot does: GitHub tells the rules of a branch that is not there as well."""
+    try:
+        found = [_listed(desk, branch) for branch in protection.OWN]
+    except ForgeError as error:
+        return Finding(Level.UNKNOWN, protection.BRANCHES, str(error), "Settings → Rules → Rulesets shows them")
+    return protection.judge_own(found, bearer)
+
+
+def _listed(desk: Desk, branch: str | None = None) -> list[protection.Rule]:
+    """The active rules of every ruleset that holds for a branch (None: the base), the organisation's too."""
+    path = f"{desk.place.path}/rules/branches/{quote(branch or desk.base, safe='')}"
     rules: list[protection.Rule] = []
     for page in range(1, _PAGES + 1):
         found = desk.transport.get(path, _RULES, per_page=str(PAGE), page=str(page))

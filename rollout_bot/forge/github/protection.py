@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rollout_bot.core.finding import Finding, Level
-from rollout_bot.core.model.repository import GATE
+from rollout_bot.core.model.repository import GATE, branch_name
 from rollout_bot.core.wording import readable
 from rollout_bot.forge.github.bearer import Bearer, Kind
 
@@ -14,6 +14,10 @@ SUBJECT = "branch rules"
 PRINTED = "create the ruleset that `rollout-bot init NAME --github` prints"
 _SETTINGS = "Settings → Rules → Rulesets"
 _LOOK = f"look at the rule in {_SETTINGS}"
+
+BRANCHES = "the bot's branches"
+OWN = ("rollout", branch_name("any", 1, "any"))
+"""A branch that would keep the bot's from existing, and one like the bot's."""
 
 Rule = Mapping[str, Any]
 
@@ -30,6 +34,20 @@ def judge(rules: Iterable[Rule], bearer: Bearer) -> Iterator[Finding]:
     for kind, what in (("non_fast_forward", "be overwritten by a force-push"), ("deletion", "be deleted")):
         if kind not in kinds:
             yield Finding(Level.WEAK, SUBJECT, f"the branch can {what}, and the rollouts' history with it", PRINTED)
+
+
+def judge_own(rules: Iterable[Iterable[Rule]], bearer: Bearer) -> Finding:
+    """What the rules of each of the branches in `OWN` mean."""
+    kinds = [{str(rule.get("type")) for rule in each} for each in rules]
+    if bearer.kind is Kind.ACTIONS and any({"creation", "update"} & each for each in kinds):
+        text = "only those who may bypass the rules can push to them, and a GITHUB_TOKEN can bypass none"
+        return Finding(Level.WRONG, BRANCHES, text, f"let an App act, or remove that ruleset in {_SETTINGS}")
+    if all({"creation", "update", "deletion"} <= each for each in kinds):
+        return Finding(Level.RIGHT, BRANCHES, "nobody can push to them but who may bypass the rules")
+    text = "anybody with write access can push to them, or block them all with a branch called rollout"
+    app = "ID" if bearer.app is None or bearer.kind is Kind.ACTIONS else bearer.app
+    fix = f"create the second ruleset that `rollout-bot init NAME --github --app {app}` prints"
+    return Finding(Level.WEAK, BRANCHES, text, fix if bearer.kind is Kind.APP else f"let an App act, and {fix}")
 
 
 def _reviews(rules: Sequence[Rule]) -> Iterator[Finding]:

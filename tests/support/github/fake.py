@@ -234,6 +234,11 @@ class Person:
                 self._world.look(pull)
             return self._world.merge(pull, self.actor, method)
 
+    def set_status(self, commit: str, context: str, state: str = "success", description: str = "") -> None:
+        """By a token of one's own, as everybody with write access can."""
+        with self._lock:
+            self._world.set_status(commit, context, state, self.actor, description=description, url=None, app=None)
+
     def close(self, number: int) -> None:
         with self._lock:
             self._world.close(self._world.pull(number), self.actor)

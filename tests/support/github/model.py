@@ -59,6 +59,8 @@ class Rules:
     """Whether a branch must hold the newest base before its merge; shown only, not enforced."""
     keep_history: bool = True
     """Whether force-pushes and deletion are forbidden; shown only."""
+    reserved: str | None = None
+    """The bot that alone may create, change and delete the branch `rollout` and those below it (None: anybody)."""
     classic: bool = False
     """Whether the older branch protection holds, of which only administrators see more; shown only."""
 

@@ -378,7 +378,7 @@ def codeowners_errors(call: Call) -> Reply:
 
 @endpoint("GET", REPO + "/rules/branches/{ref}")
 def branch_rules(call: Call) -> Reply:
-    found = rules_of(call.world) if call.path["ref"] == call.world.default else []
+    found = rules_of(call.world, call.path["ref"])
     size, page = min(int(call.query.get("per_page", 30)), 100), int(call.query.get("page", 1))
     return Reply(200, union("RepositoryRuleDetailedOneof", found[(page - 1) * size : page * size]))
 

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from rollout_bot.files.ruleset import branches_ruleset
 from support.github.world import World
 
 
-def rules_of(world: World) -> list[dict[str, Any]]:
-    """The rules that are active on the default branch, each with where it comes from."""
-    source = {"ruleset_source_type": "Repository", "ruleset_source": f"{world.owner}/{world.name}", "ruleset_id": 1}
-    return [rule | source for rule in _rules(world)] if world.rules.any else []
+def rules_of(world: World, branch: str | None = None) -> list[dict[str, Any]]:
+    """The rules that are active on a branch (None: the default one), there or not, each with where it comes from."""
+    source = {"ruleset_source_type": "Repository", "ruleset_source": f"{world.owner}/{world.name}"}
+    found: list[dict[str, Any]] = []
+    if branch in (None, world.default) and world.rules.any:
+        found += [rule | source | {"ruleset_id": 1} for rule in _rules(world)]
+    if world.rules.reserved and branch is not None and any(matches(each, branch) for each in _BOTS):
+        found += [rule | source | {"ruleset_id": 2} for rule in branches_ruleset(APP)["rules"]]
+    return found
+
+
+APP = 4711
+_BOTS = branches_ruleset(APP)["conditions"]["ref_name"]["include"]
+
+
+def matches(pattern: str, branch: str) -> bool:
+    """As Ruby's `File.fnmatch` does with `FNM_PATHNAME`: `**/` is any number of folders, `*` and `**` stay in one."""
+    parts = re.split(r"(\*\*/|\*+)", pattern)
+    known = {"**/": "(?:[^/]+/)*"}
+    text = "".join(known.get(part) or ("[^/]*" if part.startswith("*") else re.escape(part)) for part in parts)
+    return re.fullmatch(text, f"refs/heads/{branch}") is not None
 
 
 def ruleset(world: World) -> dict[str, Any]:

@@ -76,7 +76,13 @@ class World:
             raise not_found()
         return found
 
+    def _reserves(self, branch: str, who: Actor) -> None:
+        ours = branch == "rollout" or branch.startswith("rollout/")
+        if ours and self.rules.reserved not in (None, who.login if who.bot else ""):
+            raise Refused(422, f"{_VIOLATED}Cannot update this protected ref.\n\n")
+
     def create_branch(self, branch: str, oid: str, token: Actor) -> None:
+        self._reserves(branch, token)
         try:
             self.store.move(branch, oid, NOBODY)
         except GitFailed:
@@ -86,6 +92,7 @@ class World:
 
     def push(self, branch: str, oid: str, who: Actor, *, old: str, bypass: bool = False, actions: bool = False) -> None:
         """Moves a branch; pull requests from it and to it notice."""
+        self._reserves(branch, who)
         if branch == self.default and self.rules.pull_request and not bypass:
             raise Refused(409, _VIOLATED + "Changes must be made through a pull request.\n\n")
         self.store.move(branch, oid, old)
@@ -119,6 +126,7 @@ class World:
     def delete_branch(self, branch: str, who: Actor) -> None:
         """GitHub closes the pull requests of a branch that goes away."""
         self.head(branch)
+        self._reserves(branch, who)
         if branch == self.default:
             raise Refused(422, "Cannot delete the default branch")
         self.store.delete(branch)
