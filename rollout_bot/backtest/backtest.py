@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rollout_bot.backtest.thinning import Thinned
 from rollout_bot.core.model.policy import Metrics, Policy
+from rollout_bot.core.progress import Progress, unseen
 from rollout_bot.core.replay.backtest import Backtest
 from rollout_bot.core.replay.hindsight import Hindsight
 from rollout_bot.core.replay.incidents import Incident, assess
@@ -17,7 +18,7 @@ from rollout_bot.core.samples import Readings, Unmeasured, Window
 from rollout_bot.core.wording import moment
 from rollout_bot.files.environment import expand
 from rollout_bot.metrics.interface import Source
-from rollout_bot.metrics.past import Past, Progress
+from rollout_bot.metrics.past import Past
 from rollout_bot.metrics.store import Store, fingerprint
 from rollout_bot.tick.evaluation import HISTORY, CannotEvaluate, Evaluator, measure, source_type
 from rollout_bot.tick.watch import readings
@@ -55,7 +56,7 @@ class Backtester:
     evaluator: Evaluator
     question: Question
     cache: Path | None = None
-    progress: Progress = lambda _done, _all: None
+    progress: Progress = unseen
     _known: dict[str, tuple[Source, Hindsight, datetime, datetime]] = field(default_factory=dict)
 
     def run(self, policy: Policy, label: str) -> Backtest:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from rollout_bot.core.durations import parse_duration
+from rollout_bot.core.progress import Progress, unseen
 from rollout_bot.core.wording import one_line
 
 if TYPE_CHECKING:
@@ -141,14 +142,14 @@ def terminal_width() -> int:
 
 
 @contextmanager
-def progress_bar(what: str, *, least: int = 1) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, *, least: int = 1) -> Iterator[Progress]:
     """Takes how much is done of how much: a bar on a terminal's standard error, from `least` things on."""
     if not sys.stderr.isatty():
-        yield lambda _done, _all: None
+        yield unseen
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress as Bars
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Bars(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, visible=False, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of, visible=of >= least)

@@ -21,6 +21,7 @@ from rollout_bot.commands.common import (
 )
 from rollout_bot.commands.exits import DONE, FAILED, UsageError
 from rollout_bot.commands.where import open_local
+from rollout_bot.core.wording import moment, one_line
 
 if TYPE_CHECKING:
     from rollout_bot.core.model.repository import PullRequest
@@ -82,7 +83,7 @@ def _list(options: argparse.Namespace) -> int:
         print_json([pull_document(pull) for pull in pulls])
         return DONE
     lines = [
-        f"#{each.number:<4} {each.state:<7} {_line(each.title)}  ({_line(each.branch)}, {_needs(each)})"
+        f"#{each.number:<4} {each.state:<7} {one_line(each.title)}  ({one_line(each.branch)}, {_needs(each)})"
         for each in pulls
     ]
     nothing = "no pull requests" if options.state == "all" else f"no {options.state} pull requests"
@@ -106,20 +107,18 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _pull_text(pull: PullRequest, missing: tuple[str, ...], comments: tuple[Comment, ...], diff: str) -> str:
-    from rollout_bot.core.wording import moment
-
     lines = [
-        f"#{pull.number} {_line(pull.title)}",
-        f"{pull.state}, opened {moment(pull.opened_at)} by {_line(pull.author)}, {_line(pull.branch)}",
+        f"#{pull.number} {one_line(pull.title)}",
+        f"{pull.state}, opened {moment(pull.opened_at)} by {one_line(pull.author)}, {one_line(pull.branch)}",
     ]
     if pull.closed_at:
-        lines.append(f"{pull.state} {moment(pull.closed_at)} by {_line(pull.closed_by or 'git')}")
+        lines.append(f"{pull.state} {moment(pull.closed_at)} by {one_line(pull.closed_by or 'git')}")
     lines.append(f"head {pull.head}, {_needs(pull)}")
     if pull.reviewers:
-        lines.append(f"review asked of {_line(', '.join(pull.reviewers))}")
+        lines.append(f"review asked of {one_line(', '.join(pull.reviewers))}")
     lines.append(f"\n{_plain(pull.body)}\n" if pull.body else "")
-    lines += [f"needs: {_line(reason)}" for reason in missing]
-    lines += [f"{_line(each.by)}, {moment(each.at)}: {_plain(each.text)}" for each in comments]
+    lines += [f"needs: {one_line(reason)}" for reason in missing]
+    lines += [f"{one_line(each.by)}, {moment(each.at)}: {_plain(each.text)}" for each in comments]
     return "".join(f"{line}\n" for line in lines) + _plain(diff)
 
 
@@ -134,7 +133,7 @@ def _merge(options: argparse.Namespace) -> int:
     if options.dry_run:
         missing = open_local(options, now_of(options)).missing(options.number)
         if missing:
-            say("".join(f"needs: {_line(reason)}\n" for reason in missing))
+            say("".join(f"needs: {one_line(reason)}\n" for reason in missing))
             return FAILED
 
     def act(forge: LocalForge, person: str) -> str:
@@ -166,23 +165,19 @@ def _act(options: argparse.Namespace, verb: str, act: Callable[[LocalForge, str]
     forge = open_local(options, now_of(options))
     if options.dry_run:
         pull = forge.pull(options.number)
-        say(f"would {verb} #{pull.number} {_line(pull.title)} ({pull.state}) as {_line(options.person)}\n")
+        say(f"would {verb} #{pull.number} {one_line(pull.title)} ({pull.state}) as {one_line(options.person)}\n")
     else:
-        say(f"{_line(act(forge, options.person))}\n")
+        say(f"{one_line(act(forge, options.person))}\n")
     return DONE
 
 
 def _needs(pull: PullRequest) -> str:
     gate = f"gate {pull.gate.state}" if pull.gate else "no gate yet"
     if pull.approvers:
-        return f"{gate}, approved by {_line(', '.join(pull.approvers))}"
+        return f"{gate}, approved by {one_line(', '.join(pull.approvers))}"
     return gate if pull.owners_approved else f"{gate}, awaits a code owner"
 
 
 def _plain(text: str) -> str:
     """Text from outside without what would steer a terminal."""
     return "".join(sign for sign in text if sign in "\n\t" or sign.isprintable())
-
-
-def _line(text: str) -> str:
-    return " ".join(_plain(text).split())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from rollout_bot.core.progress import Progress, unseen
 from rollout_bot.core.samples import Gap, Measurement, Sample, Unmeasured, Window
 from rollout_bot.metrics.interface import Source
 from rollout_bot.metrics.store import Store
@@ -15,8 +16,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _SETTLED = timedelta(hours=1)
 """What ended longer ago than this, and the source's own delay, will not change any more."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Past:
     interval: timedelta
     now: datetime
     store: Store | None = None
-    progress: Progress = lambda _done, _all: None
+    progress: Progress = unseen
 
     def read(self, start: datetime, end: datetime) -> Measurement | Unmeasured:
         """What there is from `start` to `end`; a piece that cannot be read is a gap, no piece at all `Unmeasured`."""

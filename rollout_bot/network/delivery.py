@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
@@ -19,7 +16,6 @@ SILENCE = 4.0
 ANSWER_BYTES = 4096
 """Of an answer that are read at most, to see whether it names an error."""
 
-T = TypeVar("T")
 _WORD = re.compile(rb"[a-z]+(_[a-z]+)*")
 
 
@@ -59,45 +55,6 @@ def send(method: Literal["POST", "PUT"], address: str, body: bytes, headers: Map
         raise Undelivered(_reason(error)) from None
     if not 200 <= answer.status_code < 300:
         raise Undelivered(_refusal(answer.status_code, said.strip(), address))
-
-
-def bounded(tasks: Iterable[Callable[[], T]], *, at_once: int, seconds: float = float("inf")) -> list[T | None]:
-    """What the tasks return, in their order; None for one that was not over in time, or that raised.
-
-    A pool of concurrent.futures would keep the process from ending while a server trickles out its answer.
-    """
-    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[int, T | None]] = queue.SimpleQueue()
-    for entry in enumerate(tasks):
-        waiting.put(entry)
-    results: list[T | None] = [None] * waiting.qsize()
-    deadline = time.monotonic() + seconds
-    for _ in range(min(at_once, len(results))):
-        threading.Thread(target=_work, args=(waiting, done, deadline), name="delivery", daemon=True).start()
-    try:
-        for _ in results:
-            left = deadline - time.monotonic()
-            index, result = done.get(timeout=None if left == float("inf") else max(left, 0.001))
-            results[index] = result
-    except queue.Empty:
-        pass
-    return results
-
-
-def _work(
-    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]],
-    done: queue.SimpleQueue[tuple[int, T | None]],
-    deadline: float,
-) -> None:
-    while time.monotonic() < deadline:
-        try:
-            index, task = waiting.get_nowait()
-        except queue.Empty:
-            return
-        try:
-            done.put((index, task()))
-        except Exception:  # noqa: BLE001 - what it says could hold an address
-            done.put((index, None))
 
 
 def address_fault(address: str) -> str | None:

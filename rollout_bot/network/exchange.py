@@ -1,10 +1,13 @@
-"""Bounds for one exchange with a server, in time and in bytes: neither trust nor a timeout per read gives them."""
+"""Bounds for exchanges with servers, in time and in bytes: neither trust nor a timeout per read gives them."""
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 CHUNK = 64 * 1024
 """Bytes of an answer that are read at once."""
@@ -35,25 +38,65 @@ def within(seconds: float, exchange: Callable[[threading.Event], T]) -> T:
     left behind is told by the event that it gets, and ends with the connection or with the process.
     """
     abandoned = threading.Event()
-    outcomes: list[T] = []
-    failures: list[Exception] = []
-
-    def run() -> None:
-        try:
-            outcomes.append(exchange(abandoned))
-        except Exception as error:  # noqa: BLE001 - handed over to whoever waits
-            failures.append(error)
-
-    if seconds > 0:
-        worker = threading.Thread(target=run, name="exchange", daemon=True)
-        worker.start()
-        worker.join(seconds)
+    (ended,) = _ended([lambda: exchange(abandoned)], 1, seconds)
     abandoned.set()
-    for error in failures:
-        raise error
-    for outcome in outcomes:
-        return outcome
-    raise Late
+    if ended is None:
+        raise Late
+    if isinstance(ended, Exception):
+        raise ended
+    return ended.value
+
+
+def bounded(tasks: Iterable[Callable[[], T]], *, at_once: int, seconds: float = float("inf")) -> list[T | None]:
+    """What the tasks return, in their order; None for one that was not over in time, or that raised."""
+    return [ended.value if isinstance(ended, _Returned) else None for ended in _ended(tasks, at_once, seconds)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned(Generic[T]):
+    value: T
+
+
+_Ended = _Returned[T] | Exception
+
+
+def _ended(tasks: Iterable[Callable[[], T]], at_once: int, seconds: float) -> list[_Ended[T] | None]:
+    """How each task ended, in their order; None where it was not over in time.
+
+    A pool of concurrent.futures would keep the process from ending while a server trickles out its answer.
+    """
+    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, _Ended[T]]] = queue.SimpleQueue()
+    for entry in enumerate(tasks):
+        waiting.put(entry)
+    found: list[_Ended[T] | None] = [None] * waiting.qsize()
+    deadline = time.monotonic() + seconds
+    for _ in range(min(at_once, len(found))):
+        threading.Thread(target=_work, args=(waiting, done, deadline), name="exchange", daemon=True).start()
+    try:
+        for _ in found:
+            left = deadline - time.monotonic()
+            index, ended = done.get(timeout=None if left == float("inf") else max(left, 0.001))
+            found[index] = ended
+    except queue.Empty:
+        pass
+    return found
+
+
+def _work(
+    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]],
+    done: queue.SimpleQueue[tuple[int, _Ended[T]]],
+    deadline: float,
+) -> None:
+    while time.monotonic() < deadline:
+        try:
+            index, task = waiting.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            done.put((index, _Returned(task())))
+        except Exception as error:  # noqa: BLE001 - handed over to whoever waits
+            done.put((index, error))
 
 
 def body(chunks: Iterable[bytes], bound: int, abandoned: threading.Event) -> bytes:

@@ -9,7 +9,8 @@ from hashlib import sha256
 
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.wording import amount
-from rollout_bot.network.delivery import Undelivered, address_fault, bounded, send
+from rollout_bot.network.delivery import Undelivered, address_fault, send
+from rollout_bot.network.exchange import bounded
 from rollout_bot.publish.interface import Unpublished
 
 JOB = "rollout-bot"

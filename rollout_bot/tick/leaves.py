@@ -58,7 +58,7 @@ class Leaves:
         if not publishers and not any(map(_may_tell, record.rollouts)):
             return
         # Most ticks have nobody to tell anything: they do not wait for what that takes.
-        from rollout_bot.network.delivery import bounded
+        from rollout_bot.network.exchange import bounded
         from rollout_bot.tick.telling import errands, posts, write_notes
 
         seen = _seen(record, forge)

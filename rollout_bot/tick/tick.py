@@ -26,6 +26,7 @@ from rollout_bot.core.model.repository import (
 )
 from rollout_bot.core.model.shards import WHOLE, Shard
 from rollout_bot.core.model.state import Approval, State
+from rollout_bot.core.progress import Progress, unseen
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
@@ -42,8 +43,6 @@ LEFT = "the next tick goes on here: this one has used its share of what GitHub t
 
 MEASURING_AT_ONCE = 8
 """Rollouts measured side by side: a metrics server that hangs delays them together and not one after another."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Tick:
     evaluator: Evaluator
     only: frozenset[str] | None = None
     dry_run: bool = False
-    progress: Progress = lambda _done, _all: None
+    progress: Progress = unseen
     links: Links = NOWHERE
     shard: Shard = WHOLE
     allowance: int | None = None

@@ -13,7 +13,8 @@ import responses
 from support.web_server import serving
 
 from rollout_bot.network import delivery
-from rollout_bot.network.delivery import Undelivered, address_fault, bounded, send
+from rollout_bot.network.delivery import Undelivered, address_fault, send
+from rollout_bot.network.exchange import bounded
 
 SECRET = "s3cr3t-hook"
 URL = f"https://user:{SECRET}@example.com/{SECRET}?key={SECRET}"
