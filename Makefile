@@ -16,6 +16,8 @@ UPGRADE :=
 # For `make chaos`: KINDS of fault that each call meets, drawn from the SEED (default: every kind), and PAIRS at each step.
 KINDS :=
 PAIRS := 5
+# For `make bench`: ONLY those of tests/benchmarks, such as ONLY="start_up decisions" (default: all).
+ONLY :=
 # And EXAMPLES of what people, metrics and ticks may do, of forty steps each.
 EXAMPLES := 500
 
@@ -51,7 +53,7 @@ style: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
-	$(BIN)/mypy tools/locks.py tools/release.py
+	$(BIN)/mypy tools/bench.py tools/locks.py tools/release.py
 
 imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-logo
@@ -69,9 +71,7 @@ format: $(VENV)/.dev ## Rewrites the code in the style of the house
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Runs the benchmarks one by one, and fails if any goal is missed
-	@status=0; for script in tests/benchmarks/*.py; do \
-		echo "== $$script"; $(BIN)/python "$$script" || { status=1; echo "a goal is missed"; }; \
-	done; exit $$status
+	@$(BIN)/python tools/bench.py $(ONLY)
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Breaks every call of whole life cycles in turn, and tells what the bot survives

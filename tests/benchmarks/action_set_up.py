@@ -1,8 +1,10 @@
 """How long a job waits until the action is installed, when its cache is warm.
 
-Method: the action's own step Install, run as a runner runs it, with a folder of wheels as the cache restores it (filled
-by a first run that downloads what is not there); wall clock, the best and the worst of 3. Restoring the cache itself
-and setting up Python are GitHub's, and come on top. Goal: under 20 s.
+Method: the action's own step Install, as a runner runs it, with wheels as the cache restores them; best and worst of 3.
+Goal: under 20 s.
+
+Where there are no wheels yet, a first run downloads them. To restore the cache and to set up Python is GitHub's part,
+and comes on top.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """From the start of the command that an alert triggers to the merged rollback on GitHub: the bot's own share.
 
-Method: a fake GitHub on loopback that enforces the recommended rules and knows mergeability only at the second look;
-the installed command as a subprocess, wall clock; best and worst of 5. The round trips of a real network come on top,
-one for each request. Goal: at most 5 s.
+Method: the installed command on a fake GitHub that enforces the recommended rules; wall clock, best and worst of 5.
+Goal: at most 5 s.
+
+The fake knows mergeability only at the second look. The round trips of a real network come on top, one for each
+request.
 """
 
 from __future__ import annotations

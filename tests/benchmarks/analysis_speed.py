@@ -1,8 +1,13 @@
-"""Time of one verdict, in µs for each interval of the stage: `python tests/benchmarks/analysis_speed.py`."""
+"""Time of one verdict, in µs for each interval of the stage.
+
+Method: two days of a stage after a day of history, 2,000 requests an hour, in this process; the best of 50.
+Goal: at most 30 µs an interval.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 import timeit
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +18,7 @@ from rollout_bot.core.samples import Counts, Measurement, Sample
 QUARTER = timedelta(minutes=15)
 SINCE = datetime(2026, 11, 23, tzinfo=UTC)
 HISTORY, STAGE, REPEAT = 96, 192, 50
+GOAL = 30e-6
 
 
 def measurement(rate: float, clump: int) -> Measurement:
@@ -26,7 +32,9 @@ def measurement(rate: float, clump: int) -> Measurement:
     return Measurement(tuple(samples))
 
 
-def main() -> None:
+def main() -> int:
+    """Prints the figures; 1 if the goal is missed."""
+    worst = 0.0
     cases = {"healthy": (0.001, 1), "inconclusive": (0.0049, 1), "noisy": (0.003, 6), "regressed": (0.02, 1)}
     for name, (rate, clump) in cases.items():
         data = measurement(rate, clump)
@@ -42,8 +50,10 @@ def main() -> None:
             )
 
         best = min(timeit.repeat(judge, number=1, repeat=REPEAT))
+        worst = max(worst, best / STAGE)
         print(f"{name:<12} {best / STAGE * 1e6:5.1f} µs an interval, {best * 1e3:.1f} ms a verdict")
+    return int(worst > GOAL)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

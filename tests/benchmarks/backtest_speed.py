@@ -1,8 +1,13 @@
-"""Processor time of replaying 90 days of quarter hours, fetching aside: `python tests/benchmarks/backtest_speed.py`."""
+"""Processor time of replaying 90 days of quarter hours, fetching aside.
+
+Method: a year's quarter of made-up traffic, 2,000 requests an hour, replayed in this process; the best of 3.
+Goal: under 2 s.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +36,9 @@ def history(rate: float, trouble: frozenset[int] = frozenset()) -> Measurement:
     return Measurement(tuple(samples))
 
 
-def main() -> None:
+def main() -> int:
+    """Prints the figures; 1 if the goal is missed."""
+    worst = 0.0
     text = policy_template("checkout").replace("max_rollbacks: 3", "max_rollbacks: 100")
     policy = read_policy(text.encode(), "policy.yaml")
     weekly = frozenset(range(3, DAYS, 7))
@@ -46,10 +53,12 @@ def main() -> None:
                 seen = Hindsight(data, QUARTER)
                 found = replay(policy, seen, start=BEGIN, end=BEGIN + timedelta(days=DAYS), **options)
                 times.append(time.process_time() - begun)
+            worst = max(worst, min(times))
             what = f"{name}{', thinned' if thinned else ''}"
             moves = f"{len(found.advances)} advances, {len(found.rollbacks)} rollbacks"
-            print(f"{what:<26} {min(times):5.2f} s for {found.ticks:,} ticks ({moves}); goal: under {GOAL:g} s")
+            print(f"{what:<26} {min(times):5.2f} s for {found.ticks:,} ticks ({moves})")
+    return int(worst >= GOAL)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,8 +1,10 @@
 """How long commands take to start: what a deployment pipeline waits for.
 
-Method: the installed command as a subprocess, wall clock; cold is the first run after its bytecode was thrown away
-(its own, not that of the libraries), warm is the best and the median of 20 more. The tick is one over a rollout that
-measures by a recording and has nothing to do, with nothing configured. Goal: `percentage` warm under 100 ms.
+Method: the installed command by the wall clock; cold is the first run without its bytecode, warm the best of 20 more.
+Goal: `percentage` warm under 100 ms.
+
+The bytecode of the libraries stays. The tick is one over a rollout that measures by a recording and has nothing to do,
+with nothing configured.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """How long a tick over a thousand rollouts takes when there is nothing to do, and their site; and how much memory.
 
-Method: a temporary repository with 1,000 rollouts in their first stage and a recording of four hours before the tick
-for all of them; `rollout-bot tick --now …` as a subprocess, after one run that fills the caches; wall-clock seconds,
-and the peak resident memory of the largest child so far as `getrusage(RUSAGE_CHILDREN)` tells it. Goals: 5 s and 300 MB
-for the tick, 10 s for the site.
+Method: 1,000 rollouts, four hours in their first stage, measured by one recording; the installed command, best of 3.
+Goals: 5 s and 300 MB for the tick, 10 s for the site.
+
+One run before fills the caches. The peak of resident memory is that of the largest child so far, as
+`getrusage(RUSAGE_CHILDREN)` tells it.
 """
 
 from __future__ import annotations

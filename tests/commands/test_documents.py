@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 import yaml
+from support.tools import tool
 
 from rollout_bot.cli import main
 
@@ -14,12 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_commands_are_documented_as_they_are() -> None:
-    spec = importlib.util.spec_from_file_location("cli_docs", ROOT / "tools/cli_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (ROOT / "docs/cli.md").read_text(encoding="utf-8") == module.document(), "run: python tools/cli_docs.py"
+    written = tool("cli_docs").document()
+    assert (ROOT / "docs/cli.md").read_text(encoding="utf-8") == written, "run: python tools/cli_docs.py"
 
 
 def test_this_repository_begins_with_guardian(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from support.stories import ROOT, pages, tokens
+from support.tools import tool
 
 from rollout_bot.commands.schema import schema
 from rollout_bot.files.policy import read_policy
@@ -21,12 +21,8 @@ POLICY: dict[str, Any] = json.loads(schema("policy"))
 
 
 def test_the_reference_is_that_of_the_schemas() -> None:
-    spec = importlib.util.spec_from_file_location("files_docs", ROOT / "tools/files_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (ROOT / "docs/files.md").read_text(encoding="utf-8") == module.document(), "run: python tools/files_docs.py"
+    written = tool("files_docs").document()
+    assert (ROOT / "docs/files.md").read_text(encoding="utf-8") == written, "run: python tools/files_docs.py"
 
 
 def told(page: str, header: str) -> dict[str, str]:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from types import ModuleType
 
 import pytest
 from support.stories import ROOT
+from support.tools import tool
 
 PAGE = re.sub(r"\s+", " ", (ROOT / "docs/statistics.md").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def pictures() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("statistics_pictures", ROOT / "tools/statistics_pictures.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return tool("statistics_pictures")
 
 
 def test_so_many_good_rollouts_are_taken_back(pictures: ModuleType) -> None:
