@@ -7,17 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from support.github.model import Pull, Refused
-from support.github.nodes import (
-    CommentNode,
-    CommitNode,
-    Context,
-    LabelNode,
-    PullRequestNode,
-    RefNode,
-    RepositoryNode,
-    ReviewNode,
-    find,
-)
+from support.github.nodes import Context, LabelNode
+from support.github.objects import CommitNode, RefNode
+from support.github.pulls import CommentNode, PullRequestNode, ReviewNode
+from support.github.repository import RepositoryNode, find
 
 Input = Mapping[str, Any]
 

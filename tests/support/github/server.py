@@ -16,7 +16,8 @@ from support.github import graph, rest
 from support.github.faults import Answer, Entry, Fault, message
 from support.github.model import Refused, Token
 from support.github.mutations import Mutations
-from support.github.nodes import Context, Query
+from support.github.nodes import Context
+from support.github.repository import Query
 from support.github.world import World
 
 _LINK = "https://docs.github.com/rest"
