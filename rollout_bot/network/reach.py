@@ -13,7 +13,7 @@ import socket
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -72,8 +72,8 @@ def closed(text: str, environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def _address(text: str) -> Address | None:
-    # As a proxy or a resolver may read it.
-    text = unquote(text).rstrip(".")
+    # As a resolver, also that of a proxy, reads it.
+    text = text.rstrip(".")
     try:
         return ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:

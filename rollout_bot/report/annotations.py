@@ -12,7 +12,7 @@ from rollout_bot.core.model.guardrails import Watch
 from rollout_bot.core.model.repository import ROOT, policy_path
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.core.verdict import Outcome
-from rollout_bot.core.wording import duration
+from rollout_bot.core.wording import duration, one_line
 from rollout_bot.report.markdown import plain
 from rollout_bot.report.terminal import describe
 
@@ -99,7 +99,7 @@ def _failed(rollout: str, step: Step) -> Annotation:
 def _files(rollout: str, level: str, what: str, texts: Iterable[str]) -> Iterator[Annotation]:
     for text in texts:
         place = _PLACE.fullmatch(text)
-        file, line = (place[1], int(place[2]) if place[2] else None) if place else (None, None)
+        file, line = (one_line(place[1]), int(place[2]) if place[2] else None) if place else (None, None)
         yield _remark(level, f"{rollout}: {what}", place[3] if place else text, file, line)
 
 

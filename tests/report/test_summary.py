@@ -100,6 +100,7 @@ def test_an_invalid_file_is_an_error_at_its_line() -> None:
         ("rollout-state/a/state.yaml: unknown stage", "rollout-state/a/state.yaml", None, "unknown stage"),
         ("rollout-state/a/state.yaml is missing", None, None, "rollout-state/a/state.yaml is missing"),
         ("the server: did not answer", None, None, "the server: did not answer"),
+        ("rollout-state/a\x1b[2J\u202e##[b/x: y", "rollout-state/a [2J ##\u200b[b/x", None, "y"),
     ],
 )
 def test_the_place_of_a_problem(problem: str, file: str | None, line: int | None, message: str) -> None:

@@ -77,6 +77,9 @@ def files(address: str) -> dict[str, Content]:
         found[f"rollout-state/{folder(key)}/policy.yaml"] = "evil"
         found[f"rollout-state/{measured(key)}/approvals/half.yaml"] = json.dumps({text: text})
         found[f"rollout-state/{measured(key)}/{folder(key)}"] = "evil"
+    # A name without blanks and colons, so that a message begins with a place that looks like one.
+    found[policy_path("evil\x1b[2J\u202e##[set-output")] = yaml.safe_dump(_policy("evil", "evil"))
+    found[state_path("evil\x1b[2J\u202e##[set-output")] = _state("evil", "evil")
     return found
 
 
@@ -163,3 +166,6 @@ def propose(world: World, now: datetime, branch: str, key: str, text: str) -> No
         f"rollout-state/{measured(key)}/{one_word(folder(key))}.yaml": text,
     }
     forge.apply(OpenPull(branch, world.repository.head(), changed, text, text, text))
+    # Its files are in order, so that the gate speaks of the folder itself.
+    begun = {f"rollout-state/new-{folder(key)}/state.yaml": _state("evil", "evil")}
+    forge.apply(OpenPull(f"{branch}-new", world.repository.head(), begun, text, text, text))

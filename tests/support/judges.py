@@ -14,10 +14,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 STEERING = re.compile(
-    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""What moves a cursor, turns the direction of writing, hides, or is no character at all."""
+"""What moves a cursor, turns the direction of writing, hides, or is no character at all; tabs and line breaks aside."""
 
 COMMANDS = frozenset(
     [
@@ -129,7 +129,7 @@ def outputs(text: str) -> dict[str, str]:
 def in_title(text: str) -> list[str]:
     """A title or a commit message: whom it mentions, what it refers to and skips."""
     skipped = [f"skips by {found.group()!r}" for found in _SKIP.finditer(text)]
-    return steering(text) + [f"{each.group()!r} in {text!r}" for each in _MENTION.finditer(text)] + skipped
+    return steering(text) + [f"{each.group()!r} in {text[:200]!r}" for each in _MENTION.finditer(text)] + skipped
 
 
 def in_markdown(text: str) -> list[str]:
@@ -140,7 +140,7 @@ def in_markdown(text: str) -> list[str]:
     found += [_token(each) for each in (*tokens, *children) if each.type in ("html_block", "html_inline", "image")
               and not _is_ours(each)]  # fmt: skip
     found += [f"link {each.attrs}" for each in children if each.type == "link_open" and not _leads_home(each)]
-    found += [f"heading {token.content}" for before, token in pairwise(tokens)
+    found += [f"heading {token.content[:200]}" for before, token in pairwise(tokens)
               if before.type == "heading_open" and not token.content.startswith(("Rollouts at", "Backtest of"))
               and before.tag != "h3"]  # fmt: skip
     found += [f"block {each.type}" for each in tokens if each.type in ("blockquote_open", "hr", "code_block")]
@@ -152,11 +152,15 @@ def in_markdown(text: str) -> list[str]:
 
 
 def _in_words(text: str) -> list[str]:
-    return [f"{found.group()!r} in {text!r}" for each in (_MENTION, _ADDRESS) for found in each.finditer(text)]
+    return [
+        f"{found.group()!r} in {text[max(0, found.start() - 40) :][:80]!r}"
+        for each in (_MENTION, _ADDRESS)
+        for found in each.finditer(text)
+    ]
 
 
 def _token(token: Token) -> str:
-    return f"{token.type} {token.content!r}"
+    return f"{token.type} {token.content[:200]!r}"
 
 
 def _is_ours(token: Token) -> bool:
@@ -180,7 +184,7 @@ def _tables(text: str) -> Iterator[str]:
     for line in text.splitlines():
         cells = len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) if line.startswith("|") else 0
         if cells and width and cells != width:
-            yield f"row {line!r}"
+            yield f"row {line[:200]!r}"
         width = cells
 
 

@@ -14,7 +14,7 @@ from rollout_bot.core.model.history import unlinked
 from rollout_bot.core.model.policy import Policy
 from rollout_bot.core.model.repository import GateState, GateStatus
 from rollout_bot.core.model.state import ChangeKind, State, illegal, misfits
-from rollout_bot.core.wording import moment
+from rollout_bot.core.wording import moment, one_line
 
 MAX_DESCRIPTION = 140
 """Characters that GitHub allows in a status description."""
@@ -72,7 +72,9 @@ def irregular(path: str) -> GateStatus:
 
 
 def _status(state: GateState, text: str) -> GateStatus:
-    return GateStatus(state, text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…")
+    # A folder or a link can be called anything.
+    line = one_line(text)
+    return GateStatus(state, line if len(line) <= MAX_DESCRIPTION else line[: MAX_DESCRIPTION - 1] + "…")
 
 
 def _failure(text: str) -> GateStatus:
