@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rollout_bot.core.model.repository import ROOT, approval_path, is_name, policy_path, state_path
+from rollout_bot.core.model.repository import LARGEST, ROOT, approval_path, is_name, policy_path, state_path
 from rollout_bot.core.model.state import ChangeKind, State, misfits
 from rollout_bot.files.problems import InvalidFile, NotThere, Problem
 from rollout_bot.files.state import read_state
@@ -102,7 +102,7 @@ class Checkout:
 
     def _committed_at(self, commit: str, path: str) -> bytes | None:
         try:
-            return self._committed("cat-file", "blob", path, at=commit)
+            return self._committed_file(path, commit)
         except FileNotFoundError:
             return None
 
@@ -152,11 +152,16 @@ class Checkout:
         if not is_name(rollout):
             raise NotThere(_no_name(rollout))
         try:
-            return (self.root / path).read_bytes() if self._has_files else self._committed("cat-file", "blob", path)
+            return self._file(path) if self._has_files else self._committed_file(path)
         except FileNotFoundError:
             raise NotThere(f"{path} is missing; write it with: rollout-bot init {rollout}") from None
         except OSError as error:
             raise NotThere(f"{path} cannot be read: {error.strerror}") from None
+
+    def _file(self, path: str) -> bytes:
+        """As much as it takes to see that it is too long: a link may lead to something without an end."""
+        with (self.root / path).open("rb") as file:
+            return file.read(LARGEST + 1)
 
     def _names(self, folder: str) -> list[str]:
         """What a folder holds, sorted; folders end with a slash."""
@@ -172,6 +177,12 @@ class Checkout:
     @property
     def _has_files(self) -> bool:
         return (self.root / ".git").exists() or (self.root / ROOT).is_dir()
+
+    def _committed_file(self, path: str, at: str = "HEAD") -> bytes:
+        from rollout_bot.forge.git import Git
+
+        name = self._committed("rev-parse", "--verify", "--quiet", path, at=at).decode().strip()
+        return Git(self.root).blobs([name], LARGEST)[name]
 
     def _committed(self, *command: str, at: str = "HEAD") -> bytes:
         """What git says about a path, the last argument, as of a commit. Raises FileNotFoundError."""

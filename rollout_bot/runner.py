@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from rollout_bot.forge.interface import Unusable
 from rollout_bot.report.annotations import Annotation
 
-PAYLOAD_BYTES = 25 * 1024 * 1024
-"""GitHub delivers no event larger than this."""
+PAYLOAD_BYTES = 4 * 1024 * 1024
+"""GitHub delivers events of up to 25 MB; what is read of them, inputs and a number, comes with far smaller ones."""
 
 SUMMARY_BYTES = 1024 * 1024
 """Job summary of one step; GitHub shows nothing at all of a longer one."""

@@ -6,15 +6,16 @@ import re
 
 import yaml
 
+from rollout_bot.core.model.repository import LARGEST
 from rollout_bot.files.nodes import Builder, Node, refuse
 from rollout_bot.files.problems import Problem, field_name
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = LARGEST
 
 Path = tuple[str | int, ...]
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _ADVICE = (
     ("mapping values are not allowed", 'Put a text that contains ": " in quotes'),
     ("tab character", "Indent with spaces"),

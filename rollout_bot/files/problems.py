@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _FOUND, _ALLOWED, _SHOWN = 80, 400, 60
+_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,17 @@ class Problem:
 
 
 class InvalidFile(Exception):
-    """A file that cannot be used. Carries all its problems, in order of place; its text has one on each line."""
+    """A file that cannot be used. Carries its problems, in order of place; its text has one on each line.
+
+    Of a great many it tells the first, and how many more there are.
+    """
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda each: (each.line, each.column, each.field)))
+        found = sorted(problems, key=lambda each: (each.line, each.column, each.field))
+        if len(found) > _TOLD + 1:
+            more = f"{len(found) - _TOLD:,} more problems"
+            found[_TOLD:] = [replace(found[_TOLD], field="", found=more, allowed="none", hint="Begin with those above")]
+        self.problems = tuple(found)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -83,7 +83,7 @@ class Git:
             raise
 
     def blobs(self, ids: Sequence[str], limit: int) -> dict[str, bytes]:
-        """The contents of many objects by one process, each cut after `limit` bytes."""
+        """The contents of many objects by one process; zeros, one more than `limit`, stand for each that is longer."""
         if not ids:
             return {}
         # The list comes from a file: through a pipe, git and we could each wait for the other to read.
@@ -103,7 +103,8 @@ class Git:
                 raise _cannot_start(error) from None
             with process, process.stdout or os.fdopen(wanted.fileno(), "rb") as answers:
                 try:
-                    return {name: _next_object(answers, name, limit) for name in ids}
+                    longer = bytes(limit + 1)
+                    return {name: _next_object(answers, name, longer) for name in ids}
                 except BaseException:
                     process.kill()
                     raise
@@ -158,13 +159,14 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     return kept | fixed | dict(extra)
 
 
-def _next_object(answers: IO[bytes], name: str, limit: int) -> bytes:
+def _next_object(answers: IO[bytes], name: str, longer: bytes) -> bytes:
     header = answers.readline().split()
     if len(header) != 3:
         raise GitFailed("cat-file", None, f"object {name} is missing; `git fsck` tells what is damaged")
     size = int(header[2])
-    content = answers.read(min(size, limit))
-    left = size - len(content) + 1
+    # One content for all that are too long: a thousand of them take no more memory than one.
+    content = answers.read(size) if size < len(longer) else longer
+    left = 1 if content is not longer else size + 1
     while left > 0:
         skipped = len(answers.read(min(left, _CHUNK)))
         if not skipped:

@@ -21,6 +21,7 @@ from rollout_bot.metrics.failures import (
     status_reason,
     unreadable,
 )
+from rollout_bot.metrics.weight import TIMES, weight
 from rollout_bot.network.exchange import CHUNK, Late, OffLimits, Oversized, within
 from rollout_bot.network.exchange import body as read_body
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 """Of one request, the first included; all of them are reads, so that repeating one is safe."""
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -138,7 +139,7 @@ class Client:
         while True:
             attempt += 1
             try:
-                return _document(self._within_deadline(method, path, parameters))
+                return _document(self._within_deadline(method, path, parameters), TIMES * self._access.max_bytes)
             except ExchangeFailed as error:
                 pause = error.retry_after if error.retry_after is not None else 0.5 * attempt
                 if not error.transient or attempt == ATTEMPTS or pause >= self._remaining():
@@ -227,8 +228,12 @@ def _refusal(answer: requests.Response, body: bytes) -> ExchangeFailed:
     )
 
 
-def _document(body: bytes) -> object:
+def _document(body: bytes, memory: int) -> object:
     try:
-        return json.loads(body, parse_constant=refused_constant)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        if weight(text) > memory:
+            taken = f"{memory // 1_000_000} MB when it is read"
+            raise TooLarge(f"the answer takes more than {taken} ({TIMES} times max_bytes)")
+        return json.loads(text, parse_constant=refused_constant)
     except (ValueError, RecursionError) as error:
         raise unreadable(body, error) from None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from rollout_bot.core.durations import format_duration
 from rollout_bot.core.samples import Counts, Gap, Measurement, Reading, Readings, Sample, Window
@@ -26,6 +28,11 @@ COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """Names a column of other values."""
 
 
+_COLUMNS = 500
+
+_NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+
 class Malformed(Exception):
     """A file or document is not what was promised; the message says where, what was found and what is allowed."""
 
@@ -41,7 +48,7 @@ class Row:
     time: datetime
     enforced: Counts
     baseline: Counts | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=lambda: _NO_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,8 @@ class Table:
 
 def read(content: str, name: str, interval: timedelta) -> Table:
     """A CSV text with the header `time,total,failed[,baseline_total,baseline_failed][,…]`. Raises Malformed."""
-    reader = csv.reader(content.splitlines(), strict=True)
+    # Line by line, since a list of them all would take as much memory as the rows themselves.
+    reader = csv.reader(io.StringIO(content, newline=None), strict=True)
     try:
         columns = _columns(tuple(next(reader, ())), name)
         rows = tuple(_row(fields, f"{name}:{reader.line_num}", columns) for fields in reader if fields)
@@ -74,6 +82,8 @@ def read(content: str, name: str, interval: timedelta) -> Table:
 
 
 def _columns(header: tuple[str, ...], name: str) -> tuple[str, ...]:
+    if len(header) > _COLUMNS:
+        raise Malformed(f"{name}:1: found {len(header):,} columns; allowed: {_COLUMNS}")
     more = header[len(HEADER) :]
     others = more[len(BASELINE) :] if more[: len(BASELINE)] == BASELINE else more
     sound = all(COLUMN.fullmatch(each) and each not in HEADER + BASELINE for each in others)
@@ -155,7 +165,7 @@ def _row(fields: list[str], place: str, columns: tuple[str, ...]) -> Row:
     other = [values.pop(name) for name in BASELINE if name in values]
     baseline = Counts(*(parse_count(each, place) for each in other)) if any(other) else None
     return Row(place, parse_time(time, place), Counts(parse_count(total, place), parse_count(failed, place)), baseline,
-               values)  # fmt: skip
+               values or _NO_VALUES)  # fmt: skip
 
 
 def parse_time(text: str, place: str) -> datetime:

@@ -11,11 +11,12 @@ from support.forges import BRANCH, GREEN, MARKER, POLICY, STATE, full_plan, open
 from support.repositories import OWNERS, START, Repository, make
 
 from rollout_bot.core.decision.actions import ClosePull, SetGate
-from rollout_bot.core.model.repository import PullState
+from rollout_bot.core.model.repository import LARGEST, PullState
 from rollout_bot.forge.git import Git, _next_object
 from rollout_bot.forge.interface import ForgeError, NotFound, Unusable
 from rollout_bot.forge.local import LocalForge
-from rollout_bot.forge.local.objects import LIMIT, REVISIONS
+from rollout_bot.forge.local.objects import REVISIONS
+from rollout_bot.forge.local.reading import UNREAD
 
 WEEK = timedelta(days=7)
 
@@ -25,7 +26,7 @@ def test_files_and_history_are_those_of_the_base_commit(repository: Repository, 
     repository.commit_on_main({"README.md": "other"}, START + 2 * WEEK)
     snapshot = forge.snapshot()
     assert (snapshot.base, snapshot.base_branch, snapshot.actor) == (repository.head(), "main", "rollout-bot")
-    assert snapshot.files == {STATE: b"stage: half\n", POLICY: b"stages: []\n", "rollout-state/note.txt": b"hi"}
+    assert snapshot.files == {STATE: b"stage: half\n", POLICY: b"stages: []\n", "rollout-state/note.txt": UNREAD}
     newest = snapshot.history[STATE][0]
     assert (newest.commit, newest.merged_at) == (later, START + WEEK)
     assert [one.content for one in snapshot.history[STATE]] == [b"stage: half\n", b"stage: quarter\n"]
@@ -50,14 +51,14 @@ def test_a_deleted_state_is_a_revision_without_content(repository: Repository, f
     assert STATE not in forge.snapshot().files
 
 
-def test_only_regular_files_are_shown_and_large_ones_are_cut(repository: Repository, forge: LocalForge) -> None:
+def test_only_regular_files_are_shown_and_large_ones_are_not_read(repository: Repository, forge: LocalForge) -> None:
     repository.commit_on_main({POLICY: b"x" * (10 << 20), "rollout-state/é b/state.yaml": "y"}, START)
     (repository.path / STATE).unlink()
     (repository.path / STATE).symlink_to("/etc/passwd")
     repository.git("commit", "-qam", "Link", when=START)
     files = forge.snapshot().files
     assert STATE not in files
-    assert len(files[POLICY]) == LIMIT + 1
+    assert files[POLICY] == bytes(LARGEST + 1)
     assert files["rollout-state/é b/state.yaml"] == b"y"
     assert forge.snapshot().history[STATE][0].content is None
 
@@ -258,7 +259,7 @@ def test_a_missing_object_is_told(repository: Repository) -> None:
 
 def test_an_object_that_ends_too_early_is_told() -> None:
     with pytest.raises(ForgeError, match="ends too early"):
-        _next_object(BytesIO(b"0 blob 9\nabc"), "0", 100)
+        _next_object(BytesIO(b"0 blob 9\nabc"), "0", bytes(100))
 
 
 def test_a_git_that_may_not_be_started_is_told(repository: Repository) -> None:

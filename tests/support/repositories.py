@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from pathlib import Path
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -130,6 +131,13 @@ def make(
     own: dict[str, Content] = {} if owners is None else {".github/CODEOWNERS": owners}
     repository.commit({"README.md": "A service\n", **own, **(files or {})}, when, message="Begin")
     return repository
+
+
+def revisions(contents: Iterable[str], path: str, branch: str = "main") -> bytes:
+    """Commits on top of a branch, each with another content of one path, for `git fast-import`."""
+    parents = chain([f"refs/heads/{branch}"], repeat(None))
+    made = zip(contents, parents, strict=False)
+    return b"".join(_stream(branch, parent, {path: each}, START, "Change", "Human") for each, parent in made)
 
 
 def _environment(when: datetime | None) -> dict[str, str]:

@@ -15,8 +15,11 @@ GATE = "rollout/gate"
 TOLD = "rollout/told"
 """What the topics of notes begin with: what people were told about a commit."""
 
+LARGEST = 256 * 1024
+"""Bytes of a rollout's file: no policy, state or approval needs as many, and nobody reads a larger one."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_READ = re.compile(rf"{ROOT}/[^/]+/(?:state\.yaml|policy\.yaml|approvals/.+)", re.DOTALL)
 
 
 def is_name(text: str) -> bool:
@@ -34,6 +37,11 @@ def policy_path(rollout: str) -> str:
 
 def approval_path(rollout: str, stage: str) -> str:
     return f"{ROOT}/{rollout}/approvals/{stage}.yaml"
+
+
+def is_read(path: str) -> bool:
+    """Whether anybody reads what a path under `rollout-state/` holds; of others it matters only that they are there."""
+    return _READ.fullmatch(path) is not None
 
 
 def below_root(path: str) -> bool:

@@ -13,10 +13,13 @@ from rollout_bot.core.model.repository import ROOT, GateState, GateStatus, PullR
 from rollout_bot.forge.codeowners import PLACES, Owners, fold, read_owners
 
 LIMIT = 1 << 20
-"""Bytes of a file that count; a larger one is shown as one byte more, so that a reader can tell."""
+"""Bytes of a file that count."""
 
 UNREADABLE = b"\0"
 """Stands for a content that GitHub does not hand out as it is: no reader takes it for an empty file, or for YAML."""
+
+LARGER = UNREADABLE * (LIMIT + 1)
+"""Stands for every larger one, so that a reader can tell."""
 
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -71,7 +74,7 @@ def blob(found: Node | None) -> bytes:
         return UNREADABLE
     size = found.get("byteSize")
     if isinstance(size, int) and size > LIMIT:
-        return UNREADABLE * (LIMIT + 1)
+        return LARGER
     text = found.get("text")
     if found.get("isBinary") or found.get("isTruncated") or not isinstance(text, str):
         return UNREADABLE

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rollout_bot.core.model.repository import ROOT
+from rollout_bot.core.model.repository import LARGEST, ROOT
 from rollout_bot.forge.git import Git, fields, listed, raw, text
-
-LIMIT = 1 << 20
-"""Bytes of a file that are kept, plus one, so that a reader can tell a file that is too large."""
 
 REVISIONS = 200
 """Revisions of each file that are kept, the newest."""
@@ -88,11 +85,11 @@ class Objects:
         entries = (field.split("\t", 1) for field in fields(output))
         return {path: Entry(head.split()[0], head.split()[2]) for head, path in entries}
 
-    def contents(self, entries: Mapping[str, Entry]) -> dict[str, bytes]:
-        """The contents of the regular files among the entries, each cut after `LIMIT` + 1 bytes."""
+    def contents(self, entries: Mapping[str, Entry], limit: int = LARGEST) -> dict[str, bytes]:
+        """The contents of the regular files among the entries; of one that is longer than `limit` bytes, more zeros."""
         regular = {path: entry.id for path, entry in entries.items() if entry.regular}
         missing = [name for name in dict.fromkeys(regular.values()) if name not in self._blobs]
-        self._blobs |= self.git.blobs(missing, LIMIT + 1)
+        self._blobs |= self.git.blobs(missing, limit)
         return {path: self._blobs[name] for path, name in regular.items()}
 
     def merge_base(self, base: str, head: str) -> str:

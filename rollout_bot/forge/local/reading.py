@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rollout_bot.core.model.repository import ROOT, GateState, PullRequest, PullState, Revision, below_root
-from rollout_bot.forge.codeowners import PLACES, Owners, fold, read_owners
+from rollout_bot.core.model.repository import ROOT, GateState, PullRequest, PullState, Revision, below_root, is_read
+from rollout_bot.forge.codeowners import LIMIT, PLACES, Owners, fold, read_owners
 from rollout_bot.forge.git import GitFailed, shown
 from rollout_bot.forge.local.objects import Change, Entry, Landed, Objects
 from rollout_bot.forge.local.pulls import Record
 
 TEAMS = "rolloutbot.team"
 """Key in git's configuration, once for each team: `git config --add rolloutbot.team org/team=alice,bob`."""
+
+CONTENTS = 200
+"""Files of one pull request under `rollout-state/` that are read; of more, the rest counts as unreadable."""
+
+UNREAD = b"\0"
+"""Stands for a content that is not looked at; no reader takes it for an empty file, or for YAML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +109,11 @@ class Reader:
         entries = self._objects.tree(commit, (f"{ROOT}/", *PLACES))
         landed = self._objects.history(commit)
         revisions = {one.entry.id: one.entry for all_ in landed.values() for one in all_ if one.entry}
-        contents = self._objects.contents({**revisions, **entries})
-        files = {shown(path): contents[path] for path in entries if path.startswith(f"{ROOT}/") and path in contents}
+        ours = {path: entry for path, entry in entries.items() if path.startswith(f"{ROOT}/") and entry.regular}
+        read = {path: entry for path, entry in ours.items() if is_read(path)}
+        contents = self._objects.contents({**revisions, **read})
+        contents |= self._objects.contents({path: entry for path, entry in entries.items() if path in PLACES}, LIMIT)
+        files = {shown(path): contents.get(path, UNREAD) for path in ours}
         return Base(commit, files, self._owners(entries, contents), landed, contents)
 
     def _owners(self, entries: Mapping[str, Entry], contents: Mapping[str, bytes]) -> Owners:
@@ -138,7 +147,9 @@ class Reader:
 
     def _contents(self, changes: Mapping[str, Change]) -> dict[str, bytes | None]:
         ours = {path: change.new for path, change in changes.items() if path.startswith(f"{ROOT}/")}
-        contents = self._objects.contents({path: entry for path, entry in ours.items() if entry})
+        present = [(path, entry) for path, entry in ours.items() if entry and entry.regular]
+        read = [(path, entry) for path, entry in present if is_read(path)][:CONTENTS]
+        contents = {**dict.fromkeys((path for path, _ in present), UNREAD), **self._objects.contents(dict(read))}
         return {shown(path): contents.get(path) for path in ours}
 
 
