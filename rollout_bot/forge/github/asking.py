@@ -8,13 +8,16 @@ from typing import Any
 
 from rollout_bot.core.model.repository import GATE, ROOT, below_root
 from rollout_bot.forge.github import queries
-from rollout_bot.forge.github.errors import Overloaded, Purpose
+from rollout_bot.forge.github.errors import Overloaded, Purpose, Unanswered
 from rollout_bot.forge.github.history import KEPT
 from rollout_bot.forge.github.reading import Node
 from rollout_bot.forge.github.transport import Transport
 
 LOOKING = Purpose("look at the repository", "contents: read")
 _PULLS = Purpose("list pull requests", "pull-requests: read")
+
+PAGES = 300
+"""Of one list; with a hundred entries each, more than any repository has open."""
 
 Part = Callable[[queries.Asking], str]
 
@@ -59,6 +62,21 @@ class Listed:
         return self.renames or not self.complete
 
 
+class Cursors:
+    """The cursors at which the pages of one list went on."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def after(self, page: Node) -> str:
+        """Where to go on. Raises Unanswered where that leads back, or on and on."""
+        cursor: str = page["pageInfo"]["endCursor"]
+        if cursor in self._seen or len(self._seen) >= PAGES:
+            raise Unanswered(f"cannot {LOOKING.what}: the pages of GitHub's answer do not end")
+        self._seen.add(cursor)
+        return cursor
+
+
 class Asker:
     """What a snapshot asks. Raises ForgeError; half an answer is none."""
 
@@ -72,9 +90,9 @@ class Asker:
 
     def opened(self, page: Node, base: str) -> list[Node]:
         """Every open pull request to the base branch, from the first page on."""
-        found = list(page["nodes"])
+        found, cursors = list(page["nodes"]), Cursors()
         while page["pageInfo"]["hasNextPage"]:
-            after = page["pageInfo"]["endCursor"]
+            after = cursors.after(page)
             page = self.ask(queries.MORE_OPEN, base=base, after=after, root=ROOT, gate=GATE)["repository"]["open"]
             found += page["nodes"]
         unique = {node["number"]: node for node in found if node and node["baseRefName"] == base}
@@ -85,22 +103,21 @@ class Asker:
         found = list(page["nodes"])
         if page["pageInfo"]["hasNextPage"]:
             what = f"repo:{self._place} is:pr is:closed is:unmerged base:{base} head:rollout/ sort:created-desc"
-            after = None
+            after, cursors = None, Cursors()
             while True:
                 answer = self._transport.query(queries.SEARCH, {"what": what, "after": after}, _PULLS)["search"]
                 found += answer["nodes"]
                 if not answer["pageInfo"]["hasNextPage"]:
                     break
-                after = answer["pageInfo"]["endCursor"]
+                after = cursors.after(answer)
         return [node for node in found if node and node.get("baseRefName") == base]
 
     def paths(self, pulls: Iterable[Node]) -> dict[int, Listed]:
         """The changed files of each pull request, all of them, by its number."""
         pages = {int(node["number"]): node["files"] or _NO_FILES for node in pulls}
         nodes = {number: list(page["nodes"]) for number, page in pages.items()}
-        while more := {
-            n: page["pageInfo"]["endCursor"] for n, page in pages.items() if page["pageInfo"]["hasNextPage"]
-        }:
+        cursors = {number: Cursors() for number in pages}
+        while more := {n: cursors[n].after(page) for n, page in pages.items() if page["pageInfo"]["hasNextPage"]}:
             answers = self._together([_paths(number, after) for number, after in more.items()])
             pages = {number: answer["files"] or _NO_FILES for number, answer in zip(more, answers, strict=True)}
             for number, page in pages.items():
@@ -135,8 +152,9 @@ class Asker:
 
     def _histories(self, base: str, pages: dict[str, Node]) -> dict[str, list[Node]]:
         nodes = {path: list(page["nodes"]) for path, page in pages.items()}
+        cursors = {path: Cursors() for path in pages}
         while more := {
-            path: page["pageInfo"]["endCursor"]
+            path: cursors[path].after(page)
             for path, page in pages.items()
             if page["pageInfo"]["hasNextPage"] and len(nodes[path]) < KEPT
         }:

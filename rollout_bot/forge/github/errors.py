@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -57,6 +58,18 @@ _PARTS = (
     ("pull-requests: read", ("open", "closed", "pulls", "pullRequest", "associatedPullRequests", "search")),
     ("statuses: read", ("status",)),
 )
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Takes an answer of another form than was asked for, which breaks whoever reads it, for no usable one."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        what = readable(f"{type(error).__name__}: {error}", LONGEST)
+        raise Unanswered(
+            f"GitHub's answer has not the form that was asked for ({what}); see githubstatus.com"
+        ) from error
 
 
 def said(body: str) -> str:
@@ -139,6 +152,8 @@ def lost(purpose: Purpose, error: Exception) -> ForgeError:
         return Overloaded(f"cannot {purpose.what}: GitHub did not answer in time; the next tick looks anew")
     if isinstance(error, requests.exceptions.RequestException):
         return Unanswered(f"cannot {purpose.what}: the connection to GitHub failed or broke; the next tick looks anew")
+    if isinstance(error, ValueError):
+        return Unanswered(f"cannot {purpose.what}: a header of GitHub's answer cannot be read")
     return Unusable(
         f"cannot {purpose.what}: GitHub redirects elsewhere; correct the repository's name or the addresses"
     )

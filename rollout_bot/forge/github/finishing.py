@@ -10,7 +10,7 @@ from rollout_bot.core.decision.actions import FinishPull
 from rollout_bot.core.model.repository import PullRequest, PullState
 from rollout_bot.forge.codeowners import fold
 from rollout_bot.forge.github.desk import Desk
-from rollout_bot.forge.github.errors import Overloaded, Purpose, Unanswered
+from rollout_bot.forge.github.errors import Overloaded, Purpose, Unanswered, understood
 from rollout_bot.forge.github.reading import Node
 from rollout_bot.forge.interface import Applied, BudgetSpent, ForgeError
 
@@ -33,12 +33,15 @@ def finish(
     """
     notes, done = [], False
     try:
-        if refused := _ask(desk, pull, reviewers, told):
+        with understood():
+            refused = _ask(desk, pull, reviewers, told)
+        if refused:
             notes.append(refused)
     except ForgeError as error:
         return Applied(changed=False, pull=pull, note=str(error))
     try:
-        _label(desk, pull, labels)
+        with understood():
+            _label(desk, pull, labels)
         pull, done = desk.keep(replace(pull, labels=(*pull.labels, *labels))), True
     except ForgeError as error:
         notes.append(str(error))

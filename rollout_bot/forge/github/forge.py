@@ -23,6 +23,7 @@ from rollout_bot.core.model.repository import Snapshot
 from rollout_bot.forge.github.acting import close_pull, delete_branch, note, role, set_gate, start_workflow, update_pull
 from rollout_bot.forge.github.asking import Place
 from rollout_bot.forge.github.desk import Desk
+from rollout_bot.forge.github.errors import understood
 from rollout_bot.forge.github.examination import examine
 from rollout_bot.forge.github.finishing import finish_pull
 from rollout_bot.forge.github.looking import Looker
@@ -83,10 +84,15 @@ class GitHubForge:
 
     def snapshot(self) -> Snapshot:
         """One consistent view; see `Looker.look` for what it costs."""
-        return self._desk.look().snapshot
+        with understood():
+            return self._desk.look().snapshot
 
     def apply(self, action: Action) -> Applied:
         """Carries out one action; repeating it, even after an answer was lost, leads to the same end."""
+        with understood():
+            return self._apply(action)
+
+    def _apply(self, action: Action) -> Applied:
         match action:
             case OpenPull():
                 return open_pull(self._desk, action)
@@ -107,12 +113,15 @@ class GitHubForge:
 
     def role(self, person: str) -> str:
         """A person's role in the repository: admin, maintain, write, triage, read or none."""
-        return role(self._desk, person)
+        with understood():
+            return role(self._desk, person)
 
     def note(self, commit: str, topic: str, text: str) -> None:
         """As a commit status; a later snapshot of this very object may still show the former one."""
-        note(self._desk, commit, topic, text)
+        with understood():
+            note(self._desk, commit, topic, text)
 
     def examine(self, rollouts: Iterable[str]) -> Iterator[Finding]:
         """Token, settings, rules, owners and schedule; see `examination`. Changes nothing."""
-        return examine(self._desk, tuple(rollouts))
+        with understood():
+            yield from examine(self._desk, tuple(rollouts))

@@ -236,7 +236,7 @@ class Transport:
             ) from None
         except Oversized:
             raise Overlong(f"cannot {purpose.what}: GitHub's answer is larger than the bot reads") from None
-        except (requests.exceptions.RequestException, UnicodeError, RuntimeError, AssertionError) as error:
+        except (requests.exceptions.RequestException, ValueError, RuntimeError, AssertionError) as error:
             raise lost(purpose, error) from None
         self._take_down(headers)
         if not 200 <= status < 300:

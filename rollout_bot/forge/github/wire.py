@@ -15,6 +15,8 @@ MAX_BYTES = 128 * 1024 * 1024
 and nobody may keep the bot from looking by writing much.
 """
 
+_LIMITS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
@@ -25,10 +27,15 @@ class Response:
     content: bytes
 
     def getheaders(self) -> ItemsView[str, str]:
-        return self.headers.items()
+        """Without limits that are no numbers: PyGithub would stumble over them, and nothing depends on them."""
+        return {name: each for name, each in self.headers.items() if _readable(name, each)}.items()
 
     def read(self) -> str:
         return self.content.decode("utf-8", "replace")
+
+
+def _readable(name: str, value: str) -> bool:
+    return name.lower() not in _LIMITS or (value.isascii() and value.isdecimal() and len(value) < 16)
 
 
 class Connection(HTTPRequestsConnectionClass):

@@ -122,7 +122,7 @@ def _http(injector: Injector, hosts: Mapping[str, Target]) -> Callable[..., requ
         kind = injector.meet(hosts[str(request.url).split("/")[2]])
         match kind:
             case Kind.ERROR:
-                return _answer(request, b"<h1>Internal Server Error</h1>", 500)
+                return answered(request, b"<h1>Internal Server Error</h1>", 500)
             case Kind.TIMEOUT:
                 raise requests.exceptions.ReadTimeout("injected", request=request)
             case Kind.DROPPED_BEFORE | Kind.KILLED_BEFORE:
@@ -134,13 +134,13 @@ def _http(injector: Injector, hosts: Mapping[str, Target]) -> Callable[..., requ
             answer.close()
             raise requests.exceptions.ConnectionError("injected", request=request)
         if kind is Kind.TRUNCATED:
-            return _answer(request, answer.content[: len(answer.content) // 2], answer.status_code, answer.headers)
+            return answered(request, answer.content[: len(answer.content) // 2], answer.status_code, answer.headers)
         return answer
 
     return send
 
 
-def _answer(
+def answered(
     request: requests.PreparedRequest, body: bytes, status: int, headers: Mapping[str, str] | None = None
 ) -> requests.Response:
     answer = requests.Response()
