@@ -9,6 +9,7 @@ from rollout_bot.core.decision.gate import Proposed
 from rollout_bot.core.model.repository import PullRequest, Snapshot, approval_path, policy_path, state_path
 from rollout_bot.core.model.state import Approval, State
 from rollout_bot.files.approval import read_approval
+from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state
 from rollout_bot.tick.evaluation import check_policy
@@ -30,7 +31,9 @@ def head_of(pull: PullRequest, rollout: str) -> tuple[State | None, Approval | N
 def proposed(snapshot: Snapshot, pull: PullRequest, rollout: str) -> Proposed:
     """The rollout's files as they would be on the base branch after the merge."""
     problems: list[str] = []
-    policy = _read(_after(snapshot, pull, policy_path(rollout)), policy_path(rollout), check_policy, problems)
+    # How a policy measures is only the business of who changes it: no broken query keeps anybody from going down.
+    check = check_policy if policy_path(rollout) in pull.changes else read_policy
+    policy = _read(_after(snapshot, pull, policy_path(rollout)), policy_path(rollout), check, problems)
     state = _read(_after(snapshot, pull, state_path(rollout)), state_path(rollout), read_state, problems)
     folder = approval_path(rollout, "").removesuffix(".yaml")
     markers = {}

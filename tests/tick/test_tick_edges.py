@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from support.repositories import START
-from support.rollouts import asks
-from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, World, policy_text
+from support.rollouts import CANARY, MOST, asks, down, up
+from support.ticks import HOUR, NAME, POLICY, POLICY_TEXT, STATE, Cut, Killed, World, policy_text
 
 from rollout_bot.core.decision.actions import Action, MergePull, OpenPull
-from rollout_bot.core.model.repository import approval_path
+from rollout_bot.core.model.repository import GateState, PullState, approval_path
 from rollout_bot.core.model.state import Approval, ChangeKind
 from rollout_bot.files.approval import write_approval
+from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import Applied
 from rollout_bot.forge.local import LocalForge
 from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
@@ -81,6 +82,40 @@ def test_a_policy_that_was_unreadable_for_a_while_restarts_the_evidence(half: Wo
     record = half.one(NOW)
     assert record.situation is not None
     assert record.situation.standing.evidence_since == NOW - HOUR
+
+
+UNMEASURABLE = POLICY_TEXT.replace("source: recording\n  path: metrics.csv", "source: oracle")
+
+
+def test_a_rollback_by_hand_that_was_cut_short_needs_no_query_that_works(half: World) -> None:
+    half.repository.commit({POLICY: UNMEASURABLE}, NOW)
+    with pytest.raises(Killed):
+        half.tick(NOW, asks(ChangeKind.ROLL_BACK), forge=Cut(half.forge(NOW), 1))  # type: ignore[arg-type]
+    record = half.one(NOW)
+    assert "no metrics source is called 'oracle'" in " ".join(record.problems)
+    assert half.state().stage == "canary"
+
+
+def test_a_person_goes_down_beside_a_query_that_does_not_work(half: World) -> None:
+    half.repository.commit({POLICY: UNMEASURABLE}, NOW)
+    lower, higher = down(half.state(), CANARY), up(half.state(), MOST)
+    for branch, state in (("down", lower), ("up", higher)):
+        half.forge(NOW, actor="mallory").apply(
+            OpenPull(branch, half.repository.head(), {STATE: write_state(state)}, branch, "")
+        )
+    half.tick(NOW)
+    gates = {pull.branch: pull.gate and pull.gate.state for pull in half.forge(NOW).pulls(PullState.OPEN)}
+    assert gates == {"down": GateState.SUCCESS, "up": GateState.PENDING}
+
+
+def test_who_changes_a_policy_has_to_mend_how_it_measures(half: World) -> None:
+    half.repository.commit({POLICY: UNMEASURABLE}, NOW)
+    changed = {POLICY: UNMEASURABLE + "cooldown: 3h\n"}
+    half.forge(NOW, actor="mallory").apply(OpenPull("policy", half.repository.head(), changed, "Change", ""))
+    half.tick(NOW)
+    gate = half.forge(NOW).pull(1).gate
+    assert gate is not None
+    assert (gate.state, "oracle" in gate.description) == (GateState.FAILURE, True)
 
 
 def test_a_dry_run_changes_nothing(half: World) -> None:
