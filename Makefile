@@ -76,7 +76,7 @@ bench: $(VENV)/.dev ## Runs the benchmarks one by one, and fails if any goal is 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## Breaks every call of whole life cycles in turn, and tells what the bot survives
 	@$(BIN)/python tests/chaos/chaos.py --seed $(or $(SEED),1) --pairs $(PAIRS) $(if $(KINDS),--kinds $(KINDS)) $(if $(OUTPUT),--write '$(OUTPUT)')
-	@CHAOS_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/properties/test_rollout_machine.py
+	@CHAOS_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q -n $(JOBS) tests/properties/test_rollout_machine.py
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Throws many more inputs at every parser than the tests do

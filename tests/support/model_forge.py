@@ -150,7 +150,7 @@ class ModelForge:
     def _open(self, action: OpenPull) -> Applied:
         for pull in reversed([each for each in self.pulls.values() if each.branch == action.branch]):
             if pull.state is not PullState.CLOSED:
-                return Applied(changed=False, pull=pull)
+                return self._found(pull, action)
             if pull.number > action.after:
                 raise Conflict("closed meanwhile")
         base = self.commits[int(action.base)].files
@@ -160,13 +160,21 @@ class ModelForge:
         pull = self.propose(action.branch, BOT, {path: new for path, new in files.items() if base.get(path) != new})
         return self._put(replace(pull, title=action.title, body=action.body, labels=action.labels))
 
+    def _found(self, pull: PullRequest, action: OpenPull) -> Applied:
+        texts = {path: content and content.decode(errors="replace") for path, content in pull.changes.items()}
+        if pull.state is PullState.OPEN and not texts.items() <= action.files.items():
+            raise Conflict("open with another content")
+        return Applied(changed=False, pull=pull)
+
     def _history(self, path: str) -> tuple[Revision, ...]:
         found: list[Revision] = []
         before: bytes | None = None
         for index, commit in enumerate(self.commits):
             content = commit.files.get(path)
             if content != before:
-                found.append(Revision(str(index), commit.at, content))
+                pull = commit.pull
+                number, approvers = (pull.number, pull.approvers) if pull else (None, ())
+                found.append(Revision(str(index), commit.at, content, number, approvers))
             before = content
         return tuple(reversed(found))
 
