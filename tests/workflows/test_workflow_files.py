@@ -110,6 +110,22 @@ def test_only_what_acts_may_write(name: str) -> None:
     assert {scope for scope, level in scopes if level == "write"} == WRITES[name]
 
 
+@pytest.mark.parametrize(
+    ("name", "levels"), [("rollout.yml", "write"), ("rollout-status.yml", "read"), ("rollout-site.yml", "read")]
+)
+def test_who_tells_the_bots_pull_requests_from_others_acts_as_the_bot(name: str, levels: str) -> None:
+    document = load(ROOT / FOLDER / name)
+    job = next(iter(document["jobs"].values()))
+    mint = step(document, "Mint the App's token")
+    assert job["environment"] == {"name": "rollout-bot", "deployment": False}
+    assert mint["id"] == "app"
+    given = {key: value for key, value in mint["with"].items() if key.startswith("permission-")}
+    assert {"permission-contents", "permission-pull-requests", "permission-statuses"} <= set(given)
+    assert set(given.values()) == {levels}
+    (bot,) = (each for each in job["steps"] if each.get("uses") == OWN)
+    assert bot["with"]["github-token"] == "${{ steps.app.outputs.token || github.token }}"
+
+
 def test_the_gate_does_not_run_what_a_pull_request_brings() -> None:
     checkout = step(load(ROOT / FOLDER / "rollout-gate.yml"), "Check out")
     assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
