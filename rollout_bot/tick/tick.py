@@ -6,23 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from rollout_bot.core.decision.actions import Action, MergePull, OpenPull, SetGate, StartWorkflow
 from rollout_bot.core.decision.allowance import put_off
 from rollout_bot.core.decision.decision import Decision, DecisionAction, Proposal, Request
-from rollout_bot.core.decision.gate import UNTOUCHED, Base, irregular, worst
-from rollout_bot.core.decision.gate import judge as judge_gate
 from rollout_bot.core.decision.plan import Judged, PullText, own_pulls, plan, plan_gates
 from rollout_bot.core.gates.situation import Situation
 from rollout_bot.core.links import NOWHERE, Links
 from rollout_bot.core.model.repository import (
-    GateState,
     GateStatus,
     PullRequest,
     PullState,
     Snapshot,
     branch_name,
-    rollout_of,
-    state_path,
 )
 from rollout_bot.core.model.shards import WHOLE, Shard
 from rollout_bot.core.model.state import Approval, State
@@ -30,10 +24,12 @@ from rollout_bot.core.progress import Progress, unseen
 from rollout_bot.core.record import RolloutRecord, Step, TickRecord
 from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
-from rollout_bot.forge.interface import Conflict, Forge, ForgeError
+from rollout_bot.forge.interface import Forge
 from rollout_bot.network.redaction import redacted
 from rollout_bot.report.pull_request import commit_message, pull_text
-from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator, committed_states
+from rollout_bot.tick.applying import apply, apply_one
+from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
+from rollout_bot.tick.judging import gate_of, home_of, rollouts_touched
 from rollout_bot.tick.proposed import head_of, proposed
 
 MAX_ROUNDS = 3
@@ -134,21 +130,23 @@ class Tick:
         if not self.dry_run:
             for action in plan_gates([(pull, status)], look.snapshot.actor):
                 self.forge.apply(action)
-        problems = (each for name in sorted(_touched(pull)) for each in proposed(look.snapshot, pull, name).problems)
+        problems = (
+            each for name in sorted(rollouts_touched(pull)) for each in proposed(look.snapshot, pull, name).problems
+        )
         return pull, status, tuple(problems)
 
     def _look(self, only: frozenset[str] | None, request: Request | None) -> _Round:
         snapshot = self.forge.snapshot()
         names = snapshot.rollouts()
         pulls = [pull for pull in snapshot.open_pulls() if self._is_ours(snapshot, pull)]
-        touched = {name for pull in pulls for name in _touched(pull)}
+        touched = {name for pull in pulls for name in rollouts_touched(pull)}
         wanted = [name for name in names if self._is_chosen(name, only) or name in touched]
         records: dict[str, RolloutRecord] = {}
         asked = {name: request if only is not None and name in only else None for name in wanted}
         for record in _side_by_side(lambda name: self._evaluate(snapshot, name, asked[name]), wanted):
             records[record.rollout] = record
             self.progress(len(records), len(wanted))
-        gates = {pull.number: _judged(snapshot, records, pull) for pull in pulls}
+        gates = {pull.number: gate_of(snapshot, records, pull) for pull in pulls}
         return _Round(snapshot, records, gates)
 
     def _is_chosen(self, name: str, among: frozenset[str] | None = None) -> bool:
@@ -158,7 +156,7 @@ class Tick:
 
     def _is_ours(self, snapshot: Snapshot, pull: PullRequest) -> bool:
         """Whether an open pull request belongs to this shard: exactly one of all shards says yes."""
-        home = _home(snapshot, pull)
+        home = home_of(snapshot, pull)
         return self.shard.first if home is None else self.shard.holds(home)
 
     def _evaluate(self, snapshot: Snapshot, name: str, request: Request | None) -> RolloutRecord:
@@ -201,9 +199,9 @@ class Tick:
         if self.dry_run:
             return replace(record, steps=tuple(Step(action) for action in actions)), False
         if limit is None or self.forge.requests < limit or _is_rollback(record):
-            return _apply(self.forge, record, actions)
+            return apply(self.forge, record, actions)
         now, later = put_off(actions)
-        record, conflict = _apply(self.forge, record, now)
+        record, conflict = apply(self.forge, record, now)
         left = tuple(Step(action, note=None if index else LEFT) for index, action in enumerate(later))
         return replace(record, steps=record.steps + left), conflict
 
@@ -219,7 +217,7 @@ class Tick:
         actions = plan_gates(((pull, look.gates[pull.number]) for pull in others), look.snapshot.actor)
         if self.dry_run:
             return [Step(action) for action in actions]
-        return [_apply_one(self.forge, action, {})[0] for action in actions]
+        return [apply_one(self.forge, action, {})[0] for action in actions]
 
 
 def _side_by_side(evaluate: Callable[[str], RolloutRecord], names: Sequence[str]) -> Iterator[RolloutRecord]:
@@ -236,71 +234,10 @@ def unknown(name: str, snapshot: Snapshot) -> str:
     return f"no rollout {name!r} on branch {snapshot.base_branch}; there are: {known}"
 
 
-def _touched(pull: PullRequest) -> frozenset[str]:
-    """The rollouts whose folders a pull request changes."""
-    return frozenset(path.split("/")[1] for path in pull.changes if path.count("/") >= 2)
-
-
-def _home(snapshot: Snapshot, pull: PullRequest) -> str | None:
-    """The rollout that a pull request belongs to: the bot's own says it by its branch, others by what they touch."""
-    own = rollout_of(pull.branch) if pull.author == snapshot.actor else None
-    return own or min(_touched(pull), default=None)
-
-
 def _is_rollback(record: RolloutRecord) -> bool:
     return record.decision is not None and record.decision.action is DecisionAction.ROLL_BACK
-
-
-def _judged(snapshot: Snapshot, records: Mapping[str, RolloutRecord], pull: PullRequest) -> GateStatus:
-    try:
-        return _gate(snapshot, records, pull)
-    except Exception as error:  # noqa: BLE001 - nobody's pull request may stop a tick
-        return GateStatus(GateState.FAILURE, f"bug in the bot: {type(error).__name__}")
-
-
-def _gate(snapshot: Snapshot, records: Mapping[str, RolloutRecord], pull: PullRequest) -> GateStatus:
-    statuses = [irregular(path) for path in pull.irregular]
-    for name in sorted(_touched(pull)):
-        record = records.get(name, RolloutRecord(name))
-        state, lawful = committed_states(snapshot, name)
-        base = Base(record.situation, state, lawful, exists=state_path(name) in snapshot.files)
-        statuses.append(judge_gate(base, proposed(snapshot, pull, name)))
-    return worst(statuses) if statuses else UNTOUCHED
 
 
 def _next_pull(own: Iterable[PullRequest], situation: Situation) -> PullRequest | None:
     prefix = branch_name(situation.state.rollout, situation.state.generation + 1, "")
     return next((pull for pull in own if pull.branch.startswith(prefix)), None)
-
-
-def _apply(forge: Forge, record: RolloutRecord, actions: Iterable[Action]) -> tuple[RolloutRecord, bool]:
-    """Carries out a plan up to its first failure: what is left is found and finished by the next tick."""
-    steps: list[Step] = []
-    heads: dict[str, str] = {}
-    pull, conflict = record.pull, False
-    for action in actions:
-        if isinstance(action, StartWorkflow) and (pull is None or pull.state is not PullState.MERGED):
-            continue
-        step, after, conflict = _apply_one(forge, action, heads)
-        steps.append(step)
-        if after is not None and isinstance(action, OpenPull):
-            heads[action.branch] = after.head
-        if after is not None and (pull is None or isinstance(action, OpenPull) or after.number == pull.number):
-            pull = after
-        if step.error is not None:
-            break
-    return replace(record, steps=tuple(steps), pull=pull), conflict
-
-
-def _apply_one(forge: Forge, action: Action, heads: Mapping[str, str]) -> tuple[Step, PullRequest | None, bool]:
-    pinned = action
-    if isinstance(action, SetGate | MergePull) and action.head is None:
-        if action.branch not in heads:
-            raise ValueError(f"no head is known for {action.branch}: its pull request is opened first")
-        pinned = replace(action, head=heads[action.branch])
-    try:
-        applied = forge.apply(pinned)
-    except ForgeError as error:
-        return Step(action, error=str(error)), None, isinstance(error, Conflict)
-    number = applied.pull.number if applied.pull else None
-    return Step(action, applied.changed, number, note=applied.note), applied.pull, False

@@ -587,7 +587,7 @@ def test_a_bug_in_one_rollout_stops_no_other(tmp_path: Path, monkeypatch: pytest
 
 def test_a_bug_while_judging_turns_the_gate_red(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     number = propose(world, {STATE: write_state(on_hold(FIRST))})
-    monkeypatch.setattr("rollout_bot.tick.tick.proposed", _fail)
+    monkeypatch.setattr("rollout_bot.tick.judging.proposed", _fail)
     world.tick(NOW)
     assert gate_of(world, number) == (GateState.FAILURE, "bug in the bot: RuntimeError")
     assert world.forge(NOW).pull(number).state is PullState.OPEN
