@@ -82,7 +82,8 @@ chaos: $(VENV)/.dev ## Breaks every call of whole life cycles in turn, and tells
 fuzz: $(VENV)/.dev ## Throws many more inputs at every parser than the tests do
 	@BOUNDS=whole $(BIN)/pytest -q -n $(JOBS) --hypothesis-profile=fuzz tests/test_hostile_input.py \
 		tests/test_resource_bounds.py tests/files/test_files_fuzz.py tests/metrics/test_prometheus_answers.py \
-		tests/forge/test_github_reading.py tests/network/test_reach.py
+		tests/forge/test_github_reading.py tests/forge/test_local_records.py tests/metrics/test_metrics_fuzz.py \
+		tests/network/test_reach.py tests/network/test_values.py
 
 .PHONY: lock
 lock: .cache/uv/.installed ## Writes the locks anew from pyproject.toml

@@ -13,6 +13,7 @@ from support.github_forge import Connect
 from rollout_bot.core.decision.actions import ClosePull, MergePull, SetGate, StartWorkflow, UpdatePull
 from rollout_bot.core.model.repository import GateState, GateStatus, PullState
 from rollout_bot.forge.github import GitHubForge
+from rollout_bot.forge.github import opening as github_opening
 from rollout_bot.forge.interface import Conflict, ForgeError, NotFound, NotMergeable, Unusable
 
 RED = GateStatus(GateState.FAILURE, "the error rate is too high")
@@ -105,6 +106,18 @@ def test_a_closed_one_is_not_opened_again_behind_somebodys_back(hub: GitHubForge
         hub.apply(opening(base))
     assert github.branches() == ["main"]
     assert hub.apply(opening(base, after=number)).changed
+
+
+def test_who_is_outrun_by_nobody_gives_up(hub: GitHubForge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub's answers say of each commit that somebody was faster, and of the branch that nobody was."""
+
+    def outrun(*_: object) -> tuple[str, None]:
+        raise github_opening._Outrun("somebody was faster")
+
+    monkeypatch.setattr(github_opening, "_made", outrun)
+    with pytest.raises(ForgeError, match="somebody was faster"):
+        hub.apply(opening(hub.snapshot().base))
+    assert hub.requests < 10
 
 
 def test_what_changes_nothing_is_not_opened(hub: GitHubForge) -> None:

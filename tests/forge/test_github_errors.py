@@ -415,6 +415,13 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     assert transport.requests == 1
 
 
+def test_an_answer_of_too_many_values_is_none(wire: responses.RequestsMock, transport: Transport) -> None:
+    wire.get(f"{WIRE}/x", body=b"[" + b"[]," * 600_000 + b"[]]")
+    with pytest.raises(Overlong, match="larger than the bot reads"):
+        transport.get("/x", MERGE)
+    assert transport.requests == 1
+
+
 def test_the_tighter_of_two_budgets_is_told(wire: responses.RequestsMock, transport: Transport) -> None:
     def left(number: str, resource: str) -> dict[str, str]:
         return {"X-RateLimit-Remaining": number, "X-RateLimit-Resource": resource}

@@ -150,6 +150,8 @@ def _resume(desk: Desk, action: OpenPull, error: ForgeError) -> Applied:
     try:
         head, branch_id = _made(desk, desk.transport.mutate(queries.COMMIT, variables, _creating(action)), action)
     except _Outrun as outrun:
+        if isinstance(error, _Outrun):
+            raise
         # Another run opened or even merged the same since the look.
         return _resume(desk, action, outrun)
     return _propose(desk, action, head, branch_id or found.id)

@@ -32,7 +32,7 @@ _FILE_PAGE = "pageInfo { hasNextPage endCursor } nodes { path changeType }"
 
 _PULL = f"""
 fragment pull on PullRequest {{
-  id number title body state createdAt closedAt isCrossRepository baseRefName headRefName headRefOid
+  id number title state createdAt closedAt isCrossRepository baseRefName headRefName headRefOid
   mergedAt mergeCommit {{ oid }}
   headRepositoryOwner {{ login }}
   author {{ {_ACTOR} }}
@@ -42,7 +42,7 @@ fragment pull on PullRequest {{
 _OPEN = f"""
 fragment open on PullRequest {{
   ...pull
-  isDraft mergeable reviewDecision changedFiles
+  body isDraft mergeable reviewDecision changedFiles
   headRef {{ id }}
   autoMergeRequest {{ enabledAt }}
   labels(first: 100) {{ nodes {{ name }} }}

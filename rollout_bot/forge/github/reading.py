@@ -186,7 +186,7 @@ def pull(
         head=str(node["headRefOid"]),
         author=people.name(node.get("author")) or "ghost",
         title=str(node["title"]),
-        body=str(node["body"]),
+        body=str(node.get("body") or ""),
         state=state,
         opened_at=moment(node["createdAt"]),
         paths=tuple(paths),

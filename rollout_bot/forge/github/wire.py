@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from github.Requester import HTTPRequestsConnectionClass
 
-from rollout_bot.network.exchange import CHUNK, body
+from rollout_bot.network.exchange import CHUNK, Oversized, body
+from rollout_bot.network.values import too_many
 
-MAX_BYTES = 128 * 1024 * 1024
-"""Of one answer, after decompression. A snapshot holds the texts of two hundred pull requests: 79 MB at their longest,
+MAX_BYTES = 44 * 1024 * 1024
+"""Of one answer, after decompression. A snapshot holds the texts of a hundred pull requests: 40 MB at their longest,
 and nobody may keep the bot from looking by writing much.
 """
+
+MAX_VALUES = 1_000_000
+"""Of one answer, as `too_many` counts them."""
 
 _LIMITS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 
@@ -59,4 +63,6 @@ class Connection(HTTPRequestsConnectionClass):
             stream=True,
         ) as answer:
             content = body(answer.iter_content(CHUNK), MAX_BYTES, self.abandoned)
+        if too_many(content, MAX_VALUES):
+            raise Oversized
         return Response(answer.status_code, answer.headers, content)

@@ -133,7 +133,7 @@ def _number(name: str) -> int:
 def _load(path: Path, number: int) -> Record:
     try:
         record = _record(read_json(path))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from None
     if record.number != number:
         raise damaged(path, f"it holds number {record.number}")
