@@ -17,6 +17,9 @@ from rollout_bot.core.verdict import Outcome
 SPAN = 100
 """Changes of a rollout after which its counters begin anew; every forge tells of more than so many."""
 
+SETTLES = timedelta(hours=1)
+"""How long counters that begin anew stand at nothing: long enough to be scraped like that."""
+
 STUCK = timedelta(days=3)
 
 _STAYS = (ChangeKind.HOLD, ChangeKind.RESUME)
@@ -97,12 +100,16 @@ class Observation:
         """The states since the last full hundred changes.
 
         A forge may tell only the newest changes. If old ones dropped out of sight one by one, each would look like a
-        restart of its counter with all the rest counted anew. So all restart together, at nothing, right before a
-        change, which `rate` and `increase` take for what it is.
+        restart of its counter with all the rest counted anew. So all restart together, at nothing, with a change that
+        is counted a while later: `rate` and `increase` take for a restart only what they have seen fall.
         """
-        if self.changes:
-            after = (self.changes[0].state.generation - 1) // SPAN * SPAN
-            yield from (each.state for each in self.changes if each.state.generation > after)
+        if not self.changes:
+            return
+        after = (self.changes[0].state.generation - 1) // SPAN * SPAN
+        for each in self.changes:
+            settling = after > 0 and each.state.generation == after + 1 and self.now - each.at < SETTLES
+            if each.state.generation > after and not settling:
+                yield each.state
 
 
 def _place(state: State) -> tuple[str, int]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.rollouts import CANARY, HALF, MOST, NOW, down, on_hold, resumed, state, up
 
 from rollout_bot.core.model.history import Entry, transitions
 from rollout_bot.core.model.policy import OFF
 from rollout_bot.core.model.state import ChangeKind, State
-from rollout_bot.core.observation import Observation
+from rollout_bot.core.observation import SETTLES, Observation
 from rollout_bot.core.record import RolloutRecord
 
 LADDER = (OFF, CANARY, HALF, MOST)
@@ -36,11 +37,21 @@ def life(moves: Sequence[int]) -> list[State]:
     return found
 
 
-def counted(states: Sequence[State | None], kept: int) -> Counter[object]:
-    """The counters after the last of the states, oldest first, when only so many are told; None is a deletion."""
-    entries = [Entry(each, NOW, "c", deleted=each is None) for each in states[-kept:]]
-    observation = Observation(RolloutRecord("checkout"), transitions(entries[::-1]), NOW)
+def counted(states: Sequence[State | None], kept: int, later: timedelta = SETTLES) -> Counter[object]:
+    """The counters some time after the last of the states, oldest first and a day apart; None is a deletion.
+
+    Only the newest `kept` of them are told.
+    """
+    days = [NOW + timedelta(days=index) for index in range(len(states))]
+    entries = [Entry(each, at, "c", deleted=each is None) for each, at in zip(states, days, strict=True)][-kept:]
+    observation = Observation(RolloutRecord("checkout"), transitions(entries[::-1]), days[-1] + later)
     return Counter({**observation.advances(), **observation.rollbacks()})
+
+
+def scraped(states: Sequence[State | None]) -> list[Counter[object]]:
+    """The counters as two ticks after each of the states show them: that which brought it, and one much later."""
+    lives = [states[: index + 1] for index in range(len(states))]
+    return [counted(each, KEPT, later) for each in lives for later in (timedelta(), SETTLES)]
 
 
 def happened(states: Sequence[State]) -> Counter[object]:
@@ -66,17 +77,19 @@ def test_a_whole_history_is_counted_from_the_beginning(moves: list[int]) -> None
 
 @settings(max_examples=6)
 @given(st.lists(st.sampled_from([0, 0, 1, 3]), min_size=240, max_size=260))
+@example([0, 1, *[3] * 97, 0, 0, 3])
+@example([0, 1, *[3] * 98, 0, 0, 3])
+@example([0, 1, *[3] * 99, 0, 0, 3])
 def test_a_history_that_is_told_in_part_makes_up_no_event_and_loses_none(moves: list[int]) -> None:
     states = life(moves)
-    scrapes = [counted(states[: index + 1], KEPT) for index in range(len(states))]
-    assert increases(scrapes) == happened(states)
+    assert increases(scraped(states)) == happened(states)
 
 
 def test_a_rollout_that_is_begun_again_restarts_its_counters() -> None:
     first, second = life([0, 0, 1]), life([0])
     both = [*first, None, *second]
-    scrapes = [counted(both[: index + 1], KEPT) for index in range(len(both))]
-    assert scrapes[len(first) + 1] == Counter()
+    scrapes = scraped(both)
+    assert scrapes[2 * (len(first) + 1)] == Counter()
     assert increases(scrapes) == happened(first) + happened(second)
 
 
