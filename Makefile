@@ -81,9 +81,10 @@ chaos: $(VENV)/.dev ## Breaks every call of whole life cycles in turn, and tells
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Throws many more inputs at every parser than the tests do
 	@BOUNDS=whole $(BIN)/pytest -q -n $(JOBS) --hypothesis-profile=fuzz tests/test_hostile_input.py \
-		tests/test_resource_bounds.py tests/files/test_files_fuzz.py tests/metrics/test_prometheus_answers.py \
-		tests/forge/test_github_reading.py tests/forge/test_local_records.py tests/metrics/test_metrics_fuzz.py \
-		tests/network/test_reach.py tests/network/test_values.py
+		tests/test_hostile_adapters.py tests/test_resource_bounds.py tests/files/test_files_fuzz.py \
+		tests/metrics/test_prometheus_answers.py tests/metrics/test_metrics_fuzz.py tests/metrics/test_recording.py \
+		tests/metrics/test_web.py tests/forge/test_github_reading.py tests/forge/test_local_records.py \
+		tests/github/test_github_answers.py tests/network/test_reach.py tests/network/test_values.py
 
 .PHONY: lock
 lock: .cache/uv/.installed ## Writes the locks anew from pyproject.toml

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import tempfile
@@ -15,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 from support.chaos.hostings import GitHubHosting
@@ -23,6 +22,7 @@ from support.chaos.injection import answered
 from support.chaos.services import Services
 from support.github import FakeGitHub, strict
 from support.hosted import Site
+from support.mutations import mutate
 from support.repositories import START
 from support.ticks import HOUR, initial, policy_text
 
@@ -33,8 +33,6 @@ APP = 4711
 MOST = 40
 """Requests of a tick that takes a fifth of them undisturbed."""
 
-WORDS = ("MERGED", "OPEN", "CLOSED", "SUCCESS", "APPROVED", "RENAMED", "DELETED", "main", "refs/heads/main", "0" * 40)
-ODD = (None, True, False, 0, -1, 10**30, 1.5, "", "\0", "\u202e\x1b[2J\r\n::error::x", "x" * 5000, [], {}, [None], [[]])
 HEADERS = {
     "Retry-After": ("-1", "1e99", "Thu, 01 Jan 1970 00:00:00 GMT", "9" * 30, "\u00e9", "0"),
     "X-RateLimit-Remaining": ("0", "-1", "9" * 30, "x"),
@@ -48,39 +46,6 @@ HEADERS = {
 }
 BODIES = (b"", b"<h1>Unicorn</h1>", b"null", b"[]", b"{}", b'"x"', b"[" * 100_000, b"9" * 5000, b"\xff\xfe", b"NaN")
 STATUSES = (200, 201, 204, 301, 304, 400, 401, 403, 404, 405, 409, 422, 429, 500, 502, 599)
-
-
-def places(document: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a document: a mapping with a key, or a list with an index."""
-    pairs = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    )
-    for key, value in list(pairs):
-        yield document, key
-        yield from places(value)
-
-
-def mutated(draw: random.Random, document: Any) -> None:
-    found = list(places(document))
-    for _ in range(draw.choice((1, 1, 2, 5))):
-        holder, key = draw.choice(found)
-        match draw.randrange(5):
-            case 0 if isinstance(holder, dict):
-                holder.pop(key, None)
-            case 1:
-                _put(holder, key, draw.choice(WORDS))
-            case 2:
-                other, its = draw.choice(found)
-                _put(holder, key, copy.deepcopy(other.get(its) if isinstance(other, dict) else list(other)))
-            case 3 if key == "hasNextPage":
-                _put(holder, key, True)
-            case _:
-                _put(holder, key, copy.deepcopy(draw.choice(ODD)))
-
-
-def _put(holder: Any, key: Any, value: Any) -> None:
-    if isinstance(holder, dict) or key < len(holder):
-        holder[key] = value
 
 
 @dataclass
@@ -106,7 +71,7 @@ class Liar:
             status = self.draw.choice(STATUSES)
         elif body:
             document = json.loads(body)
-            mutated(self.draw, document)
+            mutate(self.draw, document)
             body = json.dumps(document).encode()
         for name in self.draw.sample(sorted(HEADERS), 2 if kind < 4 else 0):
             headers[name] = self.draw.choice(HEADERS[name])
@@ -159,6 +124,8 @@ def stage() -> Iterator[Stage]:
             github.violations.clear()
 
 
+# A tick each, so fewer than of what takes no time.
+@settings(max_examples=settings.default.max_examples // 5)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.booleans(), st.booleans())
 def test_whatever_github_answers(stage: Stage, seed: int, nth: int, always: bool, bad: bool) -> None:
     stage.hosting.restore(stage.begin)
@@ -173,3 +140,38 @@ def test_whatever_github_answers(stage: Stage, seed: int, nth: int, always: bool
     after = stage.percentages()
     assert after["search"] <= before["search"], liar.lies
     assert after["checkout"] <= (before["checkout"] if bad else 75), liar.lies
+
+
+def test_pages_that_lead_back_end(stage: Stage) -> None:
+    stage.hosting.restore(stage.begin)
+    stage.site.serve()
+    page = {"hasNextPage": True, "endCursor": "again"}
+
+    def send(self: HTTPAdapter, request: requests.PreparedRequest, **rest: Any) -> requests.Response:
+        if '"again"' in str(request.body):
+            empty = {"data": {"repository": {"open": {"nodes": [], "pageInfo": page}}}}
+            return answered(request, json.dumps(empty).encode(), 200)
+        answer = real(self, request, **rest)
+        document = json.loads(answer.content)
+        document["data"]["repository"]["open"]["pageInfo"] = page
+        return answered(request, json.dumps(document).encode(), 200, answer.headers)
+
+    real = HTTPAdapter.send
+    with patch.object(HTTPAdapter, "send", send), pytest.raises(ForgeError, match="the pages of GitHub's answer"):
+        stage.site.tick()
+
+
+@pytest.mark.parametrize("limit", ["x", "", "1e99", "-1", "٣"])
+def test_limits_that_are_no_numbers_keep_nobody_from_merging(stage: Stage, limit: str) -> None:
+    stage.hosting.restore(stage.begin)
+    stage.site.serve()
+
+    def send(self: HTTPAdapter, request: requests.PreparedRequest, **rest: Any) -> requests.Response:
+        answer = real(self, request, **rest)
+        answer.headers.update({f"X-RateLimit-{name}": limit for name in ("Limit", "Remaining", "Reset")})
+        return answer
+
+    real = HTTPAdapter.send
+    with patch.object(HTTPAdapter, "send", send):
+        stage.site.tick()
+    assert stage.percentages()["checkout"] == 75

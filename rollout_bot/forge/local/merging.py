@@ -11,7 +11,7 @@ from typing import Any
 from rollout_bot.forge.git import GitFailed, shown
 from rollout_bot.forge.interface import Conflict, ForgeError
 from rollout_bot.forge.local.objects import Entry, Objects
-from rollout_bot.forge.local.pulls import damaged, read_json, write_json
+from rollout_bot.forge.local.pulls import as_text, as_texts, as_time, damaged, read_json, write_json
 from rollout_bot.forge.local.worktrees import WorkTrees
 
 
@@ -107,7 +107,15 @@ def combine(objects: Objects, base: str, head: str) -> dict[str, Entry | None]:
 
 def _landing(path: Path, found: Any) -> Landing:
     try:
-        at, approvers = datetime.fromisoformat(found["at"]), tuple(found["approvers"])
-        return Landing(**{**found, "at": at, "approvers": approvers})
+        return Landing(
+            number=int(found["number"]),
+            base=as_text(found["base"]),
+            head=as_text(found["head"]),
+            old=as_text(found["old"]),
+            new=as_text(found["new"]),
+            by=as_text(found["by"]),
+            at=as_time(found["at"]),
+            approvers=as_texts(found["approvers"]),
+        )
     except (TypeError, KeyError, ValueError) as error:
         raise damaged(path, str(error)) from None

@@ -145,46 +145,51 @@ def _record(data: Any) -> Record:
         raise ValueError(f"version {data['version']!r}, this rollout-bot reads {VERSION}")
     return Record(
         number=int(data["number"]),
-        base=_text(data["base"]),
-        branch=_text(data["branch"]),
-        head=_text(data["head"]),
-        author=_text(data["author"]),
-        title=_text(data["title"]),
-        body=_text(data["body"]),
+        base=as_text(data["base"]),
+        branch=as_text(data["branch"]),
+        head=as_text(data["head"]),
+        author=as_text(data["author"]),
+        title=as_text(data["title"]),
+        body=as_text(data["body"]),
         state=PullState(data["state"]),
-        opened_at=_time(data["opened_at"]),
-        message=_text(data["message"]),
-        labels=_texts(data["labels"]),
+        opened_at=as_time(data["opened_at"]),
+        message=as_text(data["message"]),
+        labels=as_texts(data["labels"]),
         approvals=tuple(
-            Approval(_text(item["by"]), _text(item["head"]), _time(item["at"])) for item in data["approvals"]
+            Approval(as_text(item["by"]), as_text(item["head"]), as_time(item["at"])) for item in data["approvals"]
         ),
         statuses={
-            head: GateStatus(GateState(item["state"]), _text(item["description"]))
+            head: GateStatus(GateState(item["state"]), as_text(item["description"]))
             for head, item in data["statuses"].items()
         },
-        comments=tuple(Comment(_text(item["by"]), _time(item["at"]), _text(item["text"])) for item in data["comments"]),
-        closed_at=_time(data["closed_at"]) if data["closed_at"] is not None else None,
-        closed_by=_text(data["closed_by"]) if data["closed_by"] is not None else None,
-        merge_commit=_text(data["merge_commit"]) if data["merge_commit"] is not None else None,
-        approvers=_texts(data["approvers"]),
-        reviewers=_texts(data.get("reviewers", [])),
+        comments=tuple(
+            Comment(as_text(item["by"]), as_time(item["at"]), as_text(item["text"])) for item in data["comments"]
+        ),
+        closed_at=as_time(data["closed_at"]) if data["closed_at"] is not None else None,
+        closed_by=as_text(data["closed_by"]) if data["closed_by"] is not None else None,
+        merge_commit=as_text(data["merge_commit"]) if data["merge_commit"] is not None else None,
+        approvers=as_texts(data["approvers"]),
+        reviewers=as_texts(data.get("reviewers", [])),
     )
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A value of JSON that has to be a text. Raises TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"a text was expected, found {value!r:.60}")
     return value
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def as_texts(value: object) -> tuple[str, ...]:
+    """A value of JSON that has to be a list of texts. Raises TypeError."""
     if not isinstance(value, list):
         raise TypeError(f"a list was expected, found {value!r:.60}")
-    return tuple(map(_text, value))
+    return tuple(map(as_text, value))
 
 
-def _time(value: object) -> datetime:
-    time = datetime.fromisoformat(_text(value))
+def as_time(value: object) -> datetime:
+    """A value of JSON that has to be a time with its zone. Raises TypeError and ValueError."""
+    time = datetime.fromisoformat(as_text(value))
     if time.tzinfo is None:
         raise ValueError(f"the time {value!r} has no zone")
     return time.astimezone(UTC)
