@@ -158,6 +158,17 @@ def test_any_record_of_the_local_forge(desk: Desk, seed: int, bad: bool) -> None
     assert world.state().percentage <= (10 if bad else 50)
 
 
+@pytest.mark.parametrize("field", ["number", "base", "head", "old", "new", "by", "at", "approvers"])
+def test_a_journal_of_other_values_is_damaged(desk: Desk, field: str) -> None:
+    desk.restore()
+    path = desk.folder / "merging.json"
+    document = desk.document(path)
+    assert isinstance(document, dict)
+    path.write_text(json.dumps({**document, field: [1.5]}))
+    with pytest.raises(ForgeError, match=r"merging\.json: damaged"):
+        desk.world.tick(NOW + HOUR)
+
+
 STATE = str(initial(stage="canary")[f"rollout-state/{NAME}/state.yaml"])
 
 

@@ -300,7 +300,7 @@ def test_a_long_history(tmp_path: Path) -> None:
 
 
 @heavy
-@pytest.mark.parametrize("size", [200_000, 1_000_000])
+@pytest.mark.parametrize("size", [200_000, 2_000_000])
 def test_a_history_of_large_files(tmp_path: Path, size: int) -> None:
     world = made(tmp_path)
     texts = (f"# {n}\n{'x' * size}" for n in range(400))

@@ -145,10 +145,12 @@ def test_whatever_github_answers(stage: Stage, seed: int, nth: int, always: bool
 def test_pages_that_lead_back_end(stage: Stage) -> None:
     stage.hosting.restore(stage.begin)
     stage.site.serve()
-    page = {"hasNextPage": True, "endCursor": "again"}
+    page, asked = {"hasNextPage": True, "endCursor": "again"}, list[requests.PreparedRequest]()
 
     def send(self: HTTPAdapter, request: requests.PreparedRequest, **rest: Any) -> requests.Response:
         if '"again"' in str(request.body):
+            asked.append(request)
+            assert len(asked) < MOST, "it asks without end"
             empty = {"data": {"repository": {"open": {"nodes": [], "pageInfo": page}}}}
             return answered(request, json.dumps(empty).encode(), 200)
         answer = real(self, request, **rest)
