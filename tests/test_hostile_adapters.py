@@ -1,4 +1,4 @@
-"""What servers of messages and metrics, and whoever edits the records of the local forge, may hand to the adapters."""
+"""What servers of messages, and whoever edits the records of the local forge, may hand to the adapters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import random
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,45 +20,15 @@ from support.mutations import mutate
 from support.repositories import START
 from support.ticks import HOUR, NAME, World, initial
 
-from rollout_bot.core.samples import Measurement, Readings, Unmeasured, Window
 from rollout_bot.enforcer import Enforcer
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state
 from rollout_bot.forge.interface import ForgeError
-from rollout_bot.metrics.http import Client
-from rollout_bot.metrics.interface import Surroundings
-from rollout_bot.metrics.web import Web
 from rollout_bot.network.delivery import Undelivered, send
 
 NOW = START + 3 * HOUR
 FEW = settings(max_examples=settings.default.max_examples // 4)
 """Of what takes git, or a file."""
-
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
-    lambda each: (
-        st.lists(each, max_size=4) | st.dictionaries(st.sampled_from(["rows", "at", "n", "a"]), each, max_size=4)
-    ),
-    max_leaves=25,
-)
-EXPRESSIONS = st.sampled_from(
-    """rows; @; at; n; []; *; *.*; rows[*].a | [0]; rows[?n > `1`]; rows[::-1]; keys(@); sort(@); sum(rows); a || n
-    max_by(rows, &n); to_number(at); length(@); merge(@, @); group_by(rows, &at); join('', rows); sort_by(rows, &a)
-    map(&n, rows); avg(@); reverse(at); {a: n, n: at}; not_null(n, a)""".replace("\n", ";").split(";")
-)
-
-
-@given(ANYTHING, st.lists(EXPRESSIONS, min_size=6, max_size=6), st.sampled_from(["rfc3339", "seconds", "milliseconds"]))
-def test_any_expression_on_any_document(document: object, picks: list[str], form: str) -> None:
-    rows, time, total, failed, base, query = picks
-    counts = {"rows": rows, "time": time, "total": total, "failed": failed, "time_format": form}
-    given = {"url": "http://x.example", **counts, "baseline": {"total": base, "failed": failed}}
-    source = Web(given, Surroundings(Path()))
-    window = Window(START, NOW, timedelta(minutes=15))
-    with patch.object(Client, "ask", lambda *_: document):
-        assert isinstance(source.samples(window), Measurement | Unmeasured)
-        assert isinstance(source.readings({"q": query}, window)["q"], Readings | Unmeasured)
-
 
 HEADERS = st.dictionaries(
     st.sampled_from(["Location", "Retry-After", "Content-Encoding", "Content-Type", "Set-Cookie", "WWW-Authenticate"]),
