@@ -121,6 +121,7 @@ class Laws:
     def landed(self, pull: PullRequest) -> None:
         """Whoever merged it: what has owners, one of them has approved."""
         self._heads[pull.number] = pull.head
+        self._pulls[pull.number] = pull
         if any(map(owned, pull.paths)):
             assert (pull.number, pull.head) in self.approved, "2: an owner's file got there without its owner"
 
@@ -172,6 +173,7 @@ class Laws:
         stage = policy.stage(after.stage)
         assert stage == policy.above(policy.stage(before.stage) or policy.ladder[0]), "a stage was passed over"
         assert stage is not None
+        assert policy_path(name) not in self._pulls[revision.pull].paths, "it goes up with what makes it easier"
         marker = self._marker(name, after, revision)
         assert marker is not None or not stage.requires_approval, "2: there is no marker for that stage and attempt"
         assert not look.evidence.blatant or look.off, "1: it goes up although it has regressed"

@@ -137,14 +137,16 @@ class Rollouts(Ticks):
         self.time_passes(max(minutes, 15))
         self.undisturbed()
 
-    @rule(name=NAME, marker=st.booleans())
-    def somebody_goes_up_alone(self, name: str, marker: bool) -> None:
-        """All is lawful but the approval, which no owner has given."""
+    @rule(name=NAME, more=st.sampled_from(["nothing", "a marker", "a policy"]))
+    def somebody_goes_up_alone(self, name: str, more: str) -> None:
+        """All is lawful but the approval, which no owner has given; or an owner likes the policy that comes along."""
         self.clear(name)
         self.turns(name, Weather.GOOD)
-        self.propose_by_hand(name, up=1, next_attempt=False, more="a marker" if marker else "nothing", takes=False)
+        self.propose_by_hand(name, up=1, next_attempt=False, more=more, takes=False)
         self.undisturbed()
         for pull in self.seen().open_pulls():
+            if more == "a policy":
+                self.approved(pull, OWNER)
             self.merged(pull)
 
     @rule(name=NAME)
