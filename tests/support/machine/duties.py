@@ -18,6 +18,9 @@ from support.machine.looks import Look, Round
 
 STAYS = (DecisionAction.HOLD, DecisionAction.COMPLETE)
 
+BEFORE_ALL = (ChangeKind.ROLL_BACK, ChangeKind.HOLD, ChangeKind.RESUME)
+"""What is finished first where a run was cut short: nothing goes up beside it."""
+
 
 @dataclass(frozen=True)
 class Duties:
@@ -51,13 +54,15 @@ class Duties:
             assert record.situation is not None
             outcome = record.situation.verdict.outcome
             assert outcome is Outcome.UNAVAILABLE, f"7: nothing is measured, and it says {outcome}"
-        if self._proposes(seen.pulls.values(), record.rollout, ChangeKind.ROLL_BACK, look.state.generation + 1):
+        begun = {kind for kind in BEFORE_ALL if self._proposes(seen.pulls.values(), look.state, kind)}
+        if ChangeKind.ROLL_BACK in begun:
             self._went_down(record, look.state)
         shut = set(self.lines[record.rollout].obstacles(look)) - ({"analysis"} if look.off else set())
         assert not shut or decision.action is not DecisionAction.ADVANCE, f"1, 5: {shut} must be shut"
         if self._must_rise(record.rollout, look, shut):
             assert decision.action is DecisionAction.ADVANCE, f"nothing is in the way, but: {decision.reasons}"
-            self._went_up(record, look)
+            if not begun:
+                self._went_up(record, look.state)
 
     def _went_down(self, record: RolloutRecord, before: State) -> None:
         now = self._state(record.rollout)
@@ -65,14 +70,11 @@ class Duties:
             return
         assert self.protected, "3: it is not rolled back by the tick that sees it"
         assert record.failed, "4: nobody is told that the rollback could not be merged"
-        there = self._proposes(self.after.open_pulls(), record.rollout, ChangeKind.ROLL_BACK, before.generation + 1)
+        there = self._proposes(self.after.open_pulls(), before, ChangeKind.ROLL_BACK)
         assert there, "4: the rollback is not there to be merged"
 
-    def _went_up(self, record: RolloutRecord, look: Look) -> None:
-        assert look.policy is not None
-        assert look.state is not None
-        generation = look.state.generation + 1
-        if record.merged or self._proposes(self.after.open_pulls(), record.rollout, ChangeKind.ADVANCE, generation):
+    def _went_up(self, record: RolloutRecord, before: State) -> None:
+        if record.merged or self._proposes(self.after.open_pulls(), before, ChangeKind.ADVANCE):
             return
         raise AssertionError(f"it is decided to advance, and nothing comes of it: {record.steps}")
 
@@ -90,12 +92,12 @@ class Duties:
     def _state(self, name: str) -> State:
         return read_state(self.after.files[state_path(name)], "state.yaml")
 
-    def _proposes(self, pulls: Iterable[PullRequest], name: str, kind: ChangeKind, generation: int) -> bool:
+    def _proposes(self, pulls: Iterable[PullRequest], before: State, kind: ChangeKind) -> bool:
         """Whether one of the pull requests is the bot's own, as it made it, for a change of that kind."""
         for pull in pulls:
-            if rollout_of(pull.branch) == name and pull.head in self.laws.opened:
-                content = pull.changes.get(state_path(name))
+            if rollout_of(pull.branch) == before.rollout and pull.head in self.laws.opened:
+                content = pull.changes.get(state_path(before.rollout))
                 state = read_state(content, "state.yaml") if content else None
-                if state and (state.change.kind, state.generation) == (kind, generation):
+                if state and (state.change.kind, state.generation) == (kind, before.generation + 1):
                     return True
         return False
