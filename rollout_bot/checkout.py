@@ -109,7 +109,7 @@ class Checkout:
     def problems(self, rollout: str) -> tuple[str, ...]:
         """Everything that is wrong with one rollout's files."""
         from rollout_bot.files.approval import read_approval
-        from rollout_bot.tick.evaluation import check_policy
+        from rollout_bot.tick.reading import check_policy
 
         policy, state = policy_path(rollout), state_path(rollout)
         if not is_name(rollout):

@@ -146,7 +146,7 @@ def _exit_code(error: Exception) -> int:
     """Imported late: a command that works needs none of these."""
     from rollout_bot.files.problems import InvalidFile
     from rollout_bot.forge.interface import ForgeError, NotFound, Unusable
-    from rollout_bot.tick.evaluation import CannotEvaluate
+    from rollout_bot.tick.reading import CannotEvaluate
 
     if isinstance(error, UsageError):
         return USAGE

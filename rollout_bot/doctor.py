@@ -11,7 +11,8 @@ from rollout_bot.core.model.repository import Snapshot
 from rollout_bot.core.verdict import Outcome
 from rollout_bot.core.wording import amount, moment
 from rollout_bot.forge.interface import Forge, ForgeError
-from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.reading import CannotEvaluate
 
 _PERCENT = "let the query give per cent, 0 to 100 and not 0 to 1"
 _SET_QUERY = "ask the server for the query in policy.yaml: it has to give one series, at every moment"

@@ -20,7 +20,8 @@ from rollout_bot.files.environment import expand
 from rollout_bot.metrics.interface import Source
 from rollout_bot.metrics.past import Past
 from rollout_bot.metrics.store import Store, fingerprint
-from rollout_bot.tick.evaluation import HISTORY, CannotEvaluate, Evaluator, measure, source_type
+from rollout_bot.tick.evaluation import HISTORY, Evaluator, measure
+from rollout_bot.tick.reading import CannotEvaluate, source_type
 from rollout_bot.tick.watch import readings
 
 DAYS = timedelta(days=90)

@@ -12,7 +12,7 @@ from rollout_bot.core.model.repository import policy_path
 from rollout_bot.files.problems import NotThere
 from rollout_bot.forge.git import Git, GitFailed
 from rollout_bot.forge.local.opening import BASE
-from rollout_bot.tick.evaluation import check_policy
+from rollout_bot.tick.reading import check_policy
 
 BASE_BRANCH = "base"
 """What stands for the base branch in place of a file."""

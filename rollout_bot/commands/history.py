@@ -38,7 +38,7 @@ def add(commands: Subparsers) -> None:
 def run(options: argparse.Namespace) -> int:
     from rollout_bot.report.documents import transition_document
     from rollout_bot.report.terminal import history_text
-    from rollout_bot.tick.evaluation import CannotEvaluate, changes
+    from rollout_bot.tick.reading import CannotEvaluate, changes
     from rollout_bot.tick.tick import unknown
 
     snapshot = open_forge(options, now_of(options)).snapshot()

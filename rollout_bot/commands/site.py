@@ -35,7 +35,7 @@ def add(commands: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from rollout_bot.report.site import site_files
-    from rollout_bot.tick.evaluation import changes
+    from rollout_bot.tick.reading import changes
     from rollout_bot.tick.tick import Tick
 
     output: Path = options.output

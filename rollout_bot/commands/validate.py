@@ -70,7 +70,7 @@ def _lines(name: str, problems: Sequence[str]) -> Iterator[str]:
 def _live(checkout: Checkout, name: str, options: argparse.Namespace) -> tuple[Finding, ...]:
     from rollout_bot.backtest.live import examine_live
     from rollout_bot.core.model.repository import policy_path
-    from rollout_bot.tick.evaluation import check_policy
+    from rollout_bot.tick.reading import check_policy
 
     policy = check_policy(checkout.content(policy_path(name), name), policy_path(name))
     return tuple(examine_live(evaluator(options, now_of(options)), policy, checkout.state(name)))

@@ -26,7 +26,8 @@ from rollout_bot.files.state import write_state
 from rollout_bot.forge.git import Git
 from rollout_bot.forge.local import LocalForge
 from rollout_bot.report.terminal import describe
-from rollout_bot.tick.evaluation import Evaluator, read_files
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.reading import read_files
 from rollout_bot.tick.tick import Tick
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ from rollout_bot.core.decision.gate import UNTOUCHED, Base, irregular, worst
 from rollout_bot.core.decision.gate import judge as judge_gate
 from rollout_bot.core.model.repository import GateState, GateStatus, PullRequest, Snapshot, rollout_of, state_path
 from rollout_bot.core.record import RolloutRecord
-from rollout_bot.tick.evaluation import committed_states
 from rollout_bot.tick.proposed import proposed
+from rollout_bot.tick.reading import committed_states
 
 
 def rollouts_touched(pull: PullRequest) -> frozenset[str]:

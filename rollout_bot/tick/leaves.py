@@ -13,7 +13,7 @@ from rollout_bot.core.model.shards import Shard
 from rollout_bot.core.observation import Observation
 from rollout_bot.core.record import RolloutRecord, TickRecord
 from rollout_bot.forge.interface import Forge, ForgeError
-from rollout_bot.tick.evaluation import changes
+from rollout_bot.tick.reading import changes
 
 if TYPE_CHECKING:
     from rollout_bot.publish.interface import Publisher

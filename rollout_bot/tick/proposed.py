@@ -12,8 +12,8 @@ from rollout_bot.files.approval import read_approval
 from rollout_bot.files.policy import read_policy
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.state import read_state
-from rollout_bot.tick.evaluation import check_policy
 from rollout_bot.tick.neighbours import Neighbours
+from rollout_bot.tick.reading import check_policy
 
 T = TypeVar("T")
 

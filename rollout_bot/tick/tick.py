@@ -28,9 +28,10 @@ from rollout_bot.forge.interface import Forge
 from rollout_bot.network.redaction import redacted
 from rollout_bot.report.pull_request import commit_message, pull_text
 from rollout_bot.tick.applying import apply, apply_one
-from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
+from rollout_bot.tick.evaluation import Evaluator
 from rollout_bot.tick.judging import gate_of, home_of, rollouts_touched
 from rollout_bot.tick.proposed import head_of, proposed
+from rollout_bot.tick.reading import CannotEvaluate
 
 MAX_ROUNDS = 3
 """How often a tick looks anew when somebody was faster; what is left then waits for the next tick."""

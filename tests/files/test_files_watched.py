@@ -14,7 +14,7 @@ from rollout_bot.core.model.policy import Convergence, Fault, Policy
 from rollout_bot.files.policy import SourceType, read_policy
 from rollout_bot.files.problems import InvalidFile
 from rollout_bot.files.schema import load
-from rollout_bot.tick.evaluation import check_policy
+from rollout_bot.tick.reading import check_policy
 
 HEAD = """\
 schema_version: 1

@@ -18,7 +18,8 @@ from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import Applied
 from rollout_bot.forge.local import LocalForge
-from rollout_bot.tick.evaluation import CannotEvaluate, Evaluator
+from rollout_bot.tick.evaluation import Evaluator
+from rollout_bot.tick.reading import CannotEvaluate
 from rollout_bot.tick.tick import MAX_ROUNDS, Tick
 
 NOW = START + 3 * HOUR

@@ -30,7 +30,7 @@ from rollout_bot.files.approval import write_approval
 from rollout_bot.files.state import write_state
 from rollout_bot.forge.interface import ForgeError, NotMergeable, Unusable
 from rollout_bot.forge.local import LocalForge
-from rollout_bot.tick.evaluation import CannotEvaluate
+from rollout_bot.tick.reading import CannotEvaluate
 
 MINUTE = timedelta(minutes=1)
 NOW = START + 3 * HOUR
@@ -403,7 +403,7 @@ def test_a_source_that_fails_holds(
     world: World, part: str, code: int, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = type("Broken", (_Broken,), {part: classmethod(_fail) if part == "faults" else _fail})
-    monkeypatch.setattr("rollout_bot.tick.evaluation.registry.find", lambda _name: broken)
+    monkeypatch.setattr("rollout_bot.tick.reading.registry.find", lambda _name: broken)
     arguments = ["--repository", str(world.repository.path), "--now", NOW.isoformat()]
     assert main(["tick", *arguments]) == code
     output = capsys.readouterr().out
