@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page
-from support.browser import chromium
-from support.npm import MERMAID, package
+from support.browser import mermaid
 from support.stories import ROOT, pages, tokens
 
 DIAGRAMS = [
@@ -20,9 +19,7 @@ DIAGRAMS = [
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with chromium() as browser:
-        made = browser.new_page()
-        made.add_script_tag(path=package(*MERMAID) / "dist" / "mermaid.min.js")
+    with mermaid() as made:
         yield made
 
 

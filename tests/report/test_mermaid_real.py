@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
-from support.browser import chromium
-from support.npm import MERMAID, package
+from support.browser import mermaid
 from support.rollouts import NOW
 
 from rollout_bot.core.analysis.trace import Point
@@ -23,9 +22,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with chromium() as browser:
-        made = browser.new_page()
-        made.add_script_tag(path=package(*MERMAID) / "dist" / "mermaid.min.js")
+    with mermaid() as made:
         yield made
 
 

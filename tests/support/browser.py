@@ -12,7 +12,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from support.npm import MERMAID, package
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
@@ -33,6 +35,15 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
+
+
+@contextmanager
+def mermaid() -> Iterator[Page]:
+    """An empty page in which scripts find Mermaid by its name."""
+    with chromium() as browser:
+        page = browser.new_page()
+        page.add_script_tag(path=package(*MERMAID) / "dist" / "mermaid.min.js")
+        yield page
 
 
 class _Silent(SimpleHTTPRequestHandler):

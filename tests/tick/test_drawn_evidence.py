@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from support.repositories import START
 from support.ticks import HOUR, POLICY_TEXT, QUARTER, World, initial
 
@@ -14,14 +13,6 @@ from rollout_bot.core.model.repository import PullState
 from rollout_bot.tick.evaluation import Evaluation
 
 NOW = START + 3 * HOUR
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """In canary for three hours, healthy; the next stage needs an owner."""
-    made = World.made(tmp_path / "repository")
-    made.serve(NOW)
-    return made
 
 
 def evaluated(world: World, *, draws: bool = False) -> Evaluation:

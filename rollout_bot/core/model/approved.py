@@ -39,10 +39,10 @@ def doubts(
     for state, at in ((rise.state, rise.merged_at) for rise in standing.rises):
         if state is None:
             continue
-        rules = (policy, policy_at(at))
-        if all(lacks_marker(state, each, markers, attempt) for each in rules):
+        # An old policy has to be read again for this: only where the present one has something against it.
+        if lacks_marker(state, policy, markers, attempt) and lacks_marker(state, policy_at(at), markers, attempt):
             yield missing(state, attempt)
-        elif standing.again and all(_leaps(state, each) for each in rules):
+        elif standing.again and _leaps(state, policy) and _leaps(state, policy_at(at)):
             allowed = ", ".join(stage.name for stage in policy.ladder[:2])
             yield f"the rollout was begun again at {state.stage}; allowed: {allowed}; {_down(state)}"
 
